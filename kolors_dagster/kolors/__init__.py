@@ -1,0 +1,1 @@
+"""The Kolors model: loading, text, sampling, LoRA and training. Nothing here knows of Dagster."""

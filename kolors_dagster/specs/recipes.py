@@ -1,0 +1,60 @@
+"""How to train a LoRA and how to draw with it. Every default is the course notebook's, where it had one."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from kolors_dagster.specs.base import Spec
+
+
+class TrainingRecipe(Spec):
+    """How a style's LoRA is trained."""
+
+    rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA matrices.")
+    alpha: float = Field(4.0, gt=0, description="LoRA alpha; the update is scaled by alpha / rank.")
+    learning_rate: float = Field(1e-4, gt=0, lt=1, description="AdamW's learning rate, constant.")
+    steps: int = Field(500, ge=1, description="Optimizer steps.")
+    batch_size: int = Field(1, ge=1, description="Images per step.")
+    resolution: int | None = Field(
+        None,
+        ge=64,
+        multiple_of=8,
+        description="Side of the training square in pixels; empty: the base model's own.",
+    )
+    crop: Literal["center"] = Field(
+        "center", description="How an image becomes a square: scaled, then cropped."
+    )
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+        "auto", description="Arithmetic of the frozen model; auto: fp32 on a CPU, bf16 or fp16 on a GPU."
+    )
+    seed: int = Field(
+        42, ge=0, lt=2**32, description="Seed of the LoRA's start, the order, noise and timesteps."
+    )
+    target_modules: list[str] = Field(
+        ["to_q", "to_k", "to_v", "to_out.0"],
+        min_length=1,
+        description="UNet layers that get a LoRA, by the end of their names.",
+    )
+    checkpoint_every: int = Field(
+        100, ge=1, description="Steps between checkpoints a killed run resumes from."
+    )
+
+
+class SamplingRecipe(Spec):
+    """How a story's panels are drawn."""
+
+    guidance_scale: float = Field(
+        4.0, ge=1.0, le=30.0, description="Classifier-free guidance; 1 switches it off."
+    )
+    lora_weight: float = Field(
+        1.0, ge=-2.0, le=2.0, description="Strength of the style's LoRA; 0 is the bare model."
+    )
+    steps: int | None = Field(
+        None, ge=1, le=1000, description="Denoising steps; empty: the base model's own."
+    )
+    width: int | None = Field(
+        None, ge=64, multiple_of=8, description="Pixels; empty: the base model's own size."
+    )
+    height: int | None = Field(
+        None, ge=64, multiple_of=8, description="Pixels; empty: the base model's own size."
+    )
