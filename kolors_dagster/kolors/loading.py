@@ -1,0 +1,127 @@
+"""Loading the parts of a Kolors model, each alone, so that no more of it is in memory than is needed."""
+
+import inspect
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffsynth.core.loader.model import load_model
+from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
+from diffsynth.utils.state_dict_converters.stable_diffusion_vae import SDVAEStateDictConverter
+from diffusers import DDPMScheduler, EulerDiscreteScheduler
+from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
+from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.layout import Component, find_layout, read_json
+from kolors_dagster.kolors.text import TextEncoder
+from kolors_dagster.kolors.unet import KolorsUNet
+from kolors_dagster.kolors.vae import VAE
+
+StateDict = dict[str, Tensor]
+_VAE_KEYS = inspect.signature(StableDiffusionVAE).parameters
+
+
+def load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> KolorsUNet:
+    """Load the UNet, in evaluation mode; raises UserError for files that do not fit it."""
+    component = find_layout(folder).unet
+    return _load(KolorsUNet, component, {"config": read_json(component.config)}, device, dtype)
+
+
+def load_text_encoder(folder: Path, device: torch.device, dtype: torch.dtype) -> TextEncoder:
+    """Load ChatGLM3 and its tokenizer, without the language model's head, which Kolors never uses."""
+    layout = find_layout(folder)
+    config = ChatGLMConfig(**read_json(layout.text_encoder.config))
+
+    def convert(weights: StateDict) -> StateDict:
+        kept = {
+            name.removeprefix("transformer."): tensor
+            for name, tensor in weights.items()
+            if not name.endswith(("output_layer.weight", "rotary_pos_emb.inv_freq"))
+        }
+        # The rotary table is computed from the config; the model reads only the buffer's dtype and device.
+        kept["rotary_pos_emb.inv_freq"] = rotary_frequencies(config).to(device, dtype)
+        return kept
+
+    model = _load(_HeadlessChatGLM, layout.text_encoder, {"config": config}, device, dtype, convert)
+    return TextEncoder(model, ChatGLMTokenizer(vocab_file=str(layout.tokenizer)))
+
+
+def load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> VAE:
+    """Load the autoencoder; in fp16 only the one that was made for it (`sdxl-vae-fp16-fix`), else in fp32.
+
+    SDXL's own autoencoder overflows in fp16 and loses detail in bf16.
+    """
+    layout = find_layout(folder)
+    fixed = dtype == torch.float16 and layout.fp16_fix is not None
+    component = layout.fp16_fix if fixed and layout.fp16_fix else layout.vae
+    config = read_json(component.config)
+    config = {key: value for key, value in config.items() if key in _VAE_KEYS}
+    chosen = torch.float16 if fixed else torch.float32
+    return VAE(_load(StableDiffusionVAE, component, config, device, chosen, SDVAEStateDictConverter))
+
+
+def load_scheduler(folder: Path) -> EulerDiscreteScheduler:
+    """Load the sampler: Euler over the model's own noise schedule."""
+    return EulerDiscreteScheduler.from_config(read_json(find_layout(folder).scheduler))
+
+
+def load_noise_schedule(folder: Path) -> DDPMScheduler:
+    """Load the noise schedule for training: the same betas and number of timesteps as when sampling."""
+    return DDPMScheduler.from_config(read_json(find_layout(folder).scheduler))
+
+
+class _HeadlessChatGLM(ChatGLMModel):
+    def __init__(self, config: ChatGLMConfig) -> None:
+        super().__init__(config, empty_init=False)
+        self.output_layer = nn.Identity()
+
+
+def rotary_frequencies(config: ChatGLMConfig) -> Tensor:
+    """Return the rotary embedding's base frequencies, a buffer that ChatGLM's weight files hold too."""
+    dim = (config.kv_channels or config.hidden_size // config.num_attention_heads) // 2
+    return 1.0 / (10000 ** (torch.arange(0, dim, 2, device="cpu") / dim))
+
+
+def _load(
+    model_class: type[nn.Module],
+    component: Component,
+    config: dict[str, Any],
+    device: torch.device,
+    dtype: torch.dtype,
+    convert: Callable[[StateDict], StateDict] | None = None,
+) -> Any:
+    """Build the model without weights and put the files' tensors in their places (DiffSynth's loader)."""
+    folder = component.config.parent
+    try:
+        model = load_model(
+            model_class,
+            [str(path) for path in component.weights],
+            config=config,
+            torch_dtype=dtype,
+            device=str(device),
+            state_dict_converter=convert,
+        )
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{folder}: a .bin file holds more than tensors, so it was not opened ({_first_line(error)})",
+            "do not use this file; download the model again from its own source",
+        ) from None
+    except SafetensorError as error:
+        raise UserError(f"{folder}: a weights file is damaged ({error})", "download it again") from None
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error) and "zip archive" not in str(error):
+            raise
+        raise UserError(
+            f"{folder}: the weights do not fit config.json: {' '.join(str(error).split())[:600]}",
+            "use weights and config.json of the same Kolors model",
+        ) from None
+    return model.requires_grad_(False)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

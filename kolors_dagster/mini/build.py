@@ -1,0 +1,73 @@
+"""kolors-mini, the base model that ships with the project: Kolors' architecture and layout, small."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
+from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from kolors_dagster.files import write_whole_folder
+from kolors_dagster.kolors.loading import rotary_frequencies
+from kolors_dagster.kolors.unet import KolorsUNet
+from kolors_dagster.mini import config
+from kolors_dagster.mini.train_tokenizer import TOKENIZER
+
+
+def build_mini(output: Path, seed: int = 0) -> None:
+    """Write kolors-mini to the folder `output`, in the `Kolors-diffusers` layout, weights in fp16.
+
+    The weights are random, drawn from `seed` alone: the same seed gives the same bytes.
+    """
+    generator = torch.Generator("cpu").manual_seed(seed)
+    with write_whole_folder(output) as folder, torch.device("meta"):
+        text_encoder = ChatGLMModel(ChatGLMConfig(**config.TEXT_ENCODER), empty_init=False)
+        vae_config = {key: value for key, value in config.VAE.items() if not key.startswith("_")}
+        _write(folder / "text_encoder", "model", config.TEXT_ENCODER, text_encoder, generator)
+        _write(folder / "unet", "diffusion_pytorch_model", config.UNET, KolorsUNet(config.UNET), generator)
+        _write(
+            folder / "vae", "diffusion_pytorch_model", config.VAE, StableDiffusionVAE(**vae_config), generator
+        )
+        _write_json(folder / "scheduler" / "scheduler_config.json", config.SCHEDULER)
+        _write_json(folder / "tokenizer" / "tokenizer_config.json", config.TOKENIZER)
+        shutil.copyfile(TOKENIZER, folder / "tokenizer" / "tokenizer.model")
+        _write_json(folder / "model_index.json", config.MODEL_INDEX)
+
+
+def random_weights(model: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return fp16 weights for `model` (which may lie on the meta device), every value from `generator`.
+
+    Norms start at one, biases at zero, matrices and kernels at a variance that keeps that of their input.
+    """
+    weights = {}
+    for name, like in model.state_dict().items():
+        if name.endswith("inv_freq"):
+            weights[name] = rotary_frequencies(model.config).to(torch.float16)
+        elif name == "output_layer.weight":  # the language model's head: in the layout, used by nothing
+            weights[name] = torch.zeros(like.shape, dtype=torch.float16, device="cpu")
+        elif like.ndim == 1:
+            fill = 1.0 if name.endswith("weight") else 0.0
+            weights[name] = torch.full(like.shape, fill, dtype=torch.float16, device="cpu")
+        else:
+            scale = 1.0 if "embedding" in name else 1 / math.sqrt(like[0].numel())
+            noise = torch.randn(like.shape, generator=generator, device="cpu")
+            weights[name] = (noise * scale).to(torch.float16)
+    return weights
+
+
+def _write(
+    folder: Path, stem: str, part_config: dict[str, Any], model: nn.Module, generator: torch.Generator
+) -> None:
+    _write_json(folder / "config.json", part_config)
+    weights = save(random_weights(model, generator), metadata={"format": "pt"})
+    (folder / f"{stem}.safetensors").write_bytes(weights)
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")

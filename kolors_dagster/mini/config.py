@@ -1,0 +1,118 @@
+"""The configs of kolors-mini: Kolors' own, with smaller numbers; written as each part's config.json."""
+
+from typing import Any
+
+from kolors_dagster.kolors.text import MAX_TOKENS
+
+DEFAULT_STEPS = 20
+
+TEXT_ENCODER: dict[str, Any] = {
+    "_class_name": "ChatGLMModel",
+    "architectures": ["ChatGLMModel"],
+    "model_type": "chatglm",
+    "dtype": "float16",
+    "add_bias_linear": False,
+    "add_qkv_bias": True,
+    "apply_query_key_layer_scaling": True,
+    "apply_residual_connection_post_layernorm": False,
+    "attention_dropout": 0.0,
+    "attention_softmax_in_fp32": True,
+    "bias_dropout_fusion": True,
+    "eos_token_id": 2,
+    "ffn_hidden_size": 512,
+    "fp32_residual_connection": False,
+    "hidden_dropout": 0.0,
+    "hidden_size": 256,
+    "kv_channels": 64,
+    "layernorm_epsilon": 1e-05,
+    "multi_query_attention": True,
+    "multi_query_group_num": 2,
+    "num_attention_heads": 4,
+    "num_layers": 4,
+    "original_rope": True,
+    "pad_token_id": 0,
+    "padded_vocab_size": 4880,
+    "post_layer_norm": True,
+    "rmsnorm": True,
+    "seq_length": 2 * MAX_TOKENS,
+    "tie_word_embeddings": False,
+    "use_cache": True,
+    "vocab_size": 4880,
+}
+
+UNET: dict[str, Any] = {
+    "_class_name": "UNet2DConditionModel",
+    "act_fn": "silu",
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 64,
+    "attention_head_dim": [2, 3, 5],
+    "block_out_channels": [64, 96, 160],
+    "center_input_sample": False,
+    "cross_attention_dim": 128,
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "downsample_padding": 1,
+    "encoder_hid_dim": TEXT_ENCODER["hidden_size"],
+    "encoder_hid_dim_type": "text_proj",
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "in_channels": 4,
+    "layers_per_block": 2,
+    "mid_block_type": "UNetMidBlock2DCrossAttn",
+    "norm_eps": 1e-05,
+    "norm_num_groups": 32,
+    "out_channels": 4,
+    "projection_class_embeddings_input_dim": TEXT_ENCODER["hidden_size"] + 6 * 64,
+    "sample_size": 32,
+    "transformer_layers_per_block": [1, 1, 1],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+    "use_linear_projection": True,
+}
+
+VAE: dict[str, Any] = {
+    "_class_name": "AutoencoderKL",
+    "act_fn": "silu",
+    "block_out_channels": [32, 64, 96, 128],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "force_upcast": True,
+    "in_channels": 3,
+    "latent_channels": 4,
+    "layers_per_block": 2,
+    "norm_num_groups": 32,
+    "out_channels": 3,
+    "sample_size": 256,
+    "scaling_factor": 0.13025,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+}
+
+SCHEDULER: dict[str, Any] = {
+    "_class_name": "EulerDiscreteScheduler",
+    "beta_end": 0.014,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "interpolation_type": "linear",
+    "num_train_timesteps": 1100,
+    "prediction_type": "epsilon",
+    "rescale_betas_zero_snr": False,
+    "steps_offset": 1,
+    "timestep_spacing": "leading",
+    "trained_betas": None,
+    "use_karras_sigmas": False,
+}
+
+TOKENIZER: dict[str, Any] = {
+    "tokenizer_class": "ChatGLMTokenizer",
+    "do_lower_case": False,
+    "remove_space": False,
+    "padding_side": "left",
+}
+
+MODEL_INDEX: dict[str, Any] = {
+    "_class_name": "KolorsPipeline",
+    "_default_steps": DEFAULT_STEPS,
+    "force_zeros_for_empty_prompt": False,
+    "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+    "text_encoder": ["kolors", "ChatGLMModel"],
+    "tokenizer": ["kolors", "ChatGLMTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
