@@ -1,0 +1,100 @@
+"""Everything that makes one panel's picture, and the key it is stored under."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from kolors_dagster.hashing import hash_json
+from kolors_dagster.specs import ResolvedPanel, SamplingRecipe
+
+Device = Literal["cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True)
+class BaseModelDefaults:
+    """What a base model says of itself: its name, its version (a hash of its files), how it draws best."""
+
+    name: str
+    version: str
+    width: int
+    height: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class PanelRecipe:
+    """One panel as the model draws it; the same recipe is the same picture.
+
+    Width and height are pixels, the prompt has its trigger words, both `lora_` names are None for the bare
+    model, `device` is the kind of machine (its arithmetic shows in the last bits).
+    """
+
+    number: int
+    prompt: str
+    negative_prompt: str
+    seed: int
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    lora_weight: float
+    lora_name: str | None
+    lora_sha256: str | None
+    base_model: str
+    base_model_version: str
+    device: Device
+    dtype: str
+    code_version: str
+    scheduler: str = "EulerDiscrete"
+
+
+def make_panel_recipe(
+    panel: ResolvedPanel,
+    sampling: SamplingRecipe,
+    trigger_words: str,
+    base_model: BaseModelDefaults,
+    *,
+    lora_name: str | None,
+    lora_sha256: str | None,
+    device: Device,
+    dtype: str,
+    code_version: str,
+) -> PanelRecipe:
+    """Put together what draws `panel`; what the story leaves open is the base model's own."""
+    return PanelRecipe(
+        number=panel.number,
+        prompt=put_in_front(trigger_words, panel.prompt),
+        negative_prompt=panel.negative_prompt,
+        seed=panel.seed,
+        width=sampling.width or base_model.width,
+        height=sampling.height or base_model.height,
+        steps=sampling.steps or base_model.steps,
+        guidance_scale=sampling.guidance_scale,
+        lora_weight=sampling.lora_weight,
+        lora_name=lora_name,
+        lora_sha256=lora_sha256,
+        base_model=base_model.name,
+        base_model_version=base_model.version,
+        device=device,
+        dtype=dtype,
+        code_version=code_version,
+    )
+
+
+def put_in_front(trigger_words: str, prompt: str) -> str:
+    """Return `prompt` opened by the style's trigger words, once: a prompt that has them stays as it is."""
+    return prompt if trigger_words in prompt else f"{trigger_words}，{prompt}"
+
+
+def recipe_key(recipe: PanelRecipe) -> str:
+    """Return the content hash of what changes the picture.
+
+    Left out: the panel's number, the names of base model and LoRA (their hashes say what they are), the
+    LoRA's weight where there is none, and the negative prompt where guidance is off (1 never looks at it).
+    """
+    parts = asdict(recipe)
+    del parts["number"], parts["base_model"], parts["lora_name"]
+    if recipe.lora_sha256 is None:
+        del parts["lora_weight"]
+    if recipe.guidance_scale == 1.0:
+        del parts["negative_prompt"]
+    return hash_json(parts)
