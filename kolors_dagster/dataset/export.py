@@ -1,0 +1,54 @@
+"""The third stage: the folder a trainer reads."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from kolors_dagster.dataset.filtering import RESULT
+from kolors_dagster.dataset.jsonl import read_jsonl
+from kolors_dagster.dataset.reports import ExportReport
+from kolors_dagster.errors import UserError
+from kolors_dagster.files import join_inside, write_whole_folder
+from kolors_dagster.hashing import hash_file, hash_json
+
+QUALITY = 95
+
+
+def export_dataset(raw: Path, filtered: Path, output: Path) -> ExportReport:
+    """Write `train/000000.jpg` … and `train/metadata.csv` (`file_name,text`, utf-8-sig) of what was kept.
+
+    A picture that is a JPEG already is copied; the others are saved at quality 95 without colour subsampling,
+    which would smear thin lines. Raises UserError if there is nothing to export or a picture is gone.
+    """
+    rows = read_jsonl(filtered / RESULT)
+    if not rows:
+        raise UserError(f"{filtered / RESULT}: no rows", "run the filters again")
+    table = []
+    with write_whole_folder(output) as folder:
+        train = folder / "train"
+        train.mkdir()
+        for index, row in enumerate(
+            track(rows, "exporting pictures", console=Console(stderr=True), transient=True)
+        ):
+            name = f"{index:06d}.jpg"
+            _write_jpeg(join_inside(raw, row["image"][0]), train / name)
+            table.append({"file_name": name, "text": row["text"]})
+        pd.DataFrame(table).to_csv(
+            train / "metadata.csv", index=False, encoding="utf-8-sig", lineterminator="\n"
+        )
+        version = hash_json({file.name: hash_file(file) for file in train.iterdir()})
+    return ExportReport(len(rows), version)
+
+
+def _write_jpeg(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise UserError(f"{source}: the picture is gone", "make the raw data set again")
+    if source.suffix == ".jpg":
+        shutil.copyfile(source, target)
+        return
+    with Image.open(source) as image:
+        image.convert("RGB").save(target, quality=QUALITY, subsampling=0)
