@@ -1,0 +1,105 @@
+"""Train a LoRA on the Kolors UNet from a training cache, with nothing but the UNet in memory."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.files import write_whole_folder
+from kolors_dagster.hashing import hash_file, hash_json
+from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.cached_samples import CachedSamples
+from kolors_dagster.kolors.device import make_repeatable
+from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
+from kolors_dagster.kolors.lora import inject_lora, save_lora
+from kolors_dagster.kolors.peak_memory import PeakMemory
+from kolors_dagster.kolors.training_checkpoint import load_newest_checkpoint, remove_checkpoints
+from kolors_dagster.kolors.training_loop import LoraTraining, fit
+from kolors_dagster.kolors.training_precision import choose_training_dtype
+from kolors_dagster.kolors.training_record import TrainingReport
+from kolors_dagster.kolors.training_steps import TrainingSteps
+from kolors_dagster.specs import TrainingRecipe
+
+# Raise it when a change makes the same inputs give another LoRA: old checkpoints are then not resumed from.
+_TRAINING_VERSION = 1
+
+
+def train_lora(
+    cache: Path,
+    base_model: BaseModel,
+    recipe: TrainingRecipe,
+    output: Path,
+    checkpoints: Path,
+    metadata: dict[str, str],
+    device: torch.device,
+) -> TrainingReport:
+    """Train a LoRA and write `lora.safetensors` and `loss.csv` (`step,loss`) to the folder `output`.
+
+    Same inputs give the same bytes on the same machine, also after a kill: a later call with the same inputs
+    goes on from the newest whole file in `checkpoints`, and removes what is there once `output` is written.
+    `metadata` (style, trigger words, …) goes into the file's header, beside the recipe, the base model and
+    the data set's version. If an error ends the training, the previous `output` stays.
+    Raises UserError for a cache of another base model or resolution, and for a loss that is not finite.
+    """
+    start = time.perf_counter()
+    samples = CachedSamples(cache)
+    _check_cache(samples, cache, base_model, recipe)
+    dtype = choose_training_dtype(device, recipe.precision)
+    # How often it was saved changes nothing of what was learnt.
+    learnt = recipe.model_dump(exclude={"checkpoint_every"})
+    key = hash_json(
+        [_TRAINING_VERSION, samples.data_version, learnt, str(dtype), device.type, torch.__version__]
+    )
+    make_repeatable()
+    with PeakMemory(device) as peak:
+        unet = load_unet(base_model.folder, device, dtype)
+        inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed)
+        training = LoraTraining(unet, recipe, samples.resolution)
+        checkpoint = load_newest_checkpoint(checkpoints, key)
+        if checkpoint is not None:
+            training.restore(checkpoint)
+        first = training.step
+        schedule = load_noise_schedule(base_model.folder)
+        steps = TrainingSteps(samples, schedule, recipe.batch_size, recipe.seed, first, recipe.steps)
+        fit_start = time.perf_counter()
+        fit(training, steps, device, checkpoints, key)
+        seconds_per_step = (time.perf_counter() - fit_start) / len(steps)
+    losses: list[float] = training.losses.tolist()
+    with write_whole_folder(output) as folder:
+        header = {
+            **metadata,
+            "recipe": json.dumps(learnt, sort_keys=True),
+            "base_model": base_model.name,
+            "base_model_version": base_model.version,
+            "dataset_version": samples.dataset_version,
+            "training_cache_version": samples.data_version,
+        }
+        save_lora(unet, folder / "lora.safetensors", header)
+        rows = [f"{step},{loss:.9g}\n" for step, loss in enumerate(losses, 1)]
+        (folder / "loss.csv").write_text("step,loss\n" + "".join(rows), encoding="utf-8")
+    remove_checkpoints(checkpoints)
+    return TrainingReport(
+        sha256=hash_file(output / "lora.safetensors"),
+        steps=recipe.steps,
+        resumed_from=first,
+        first_loss=losses[0],
+        last_loss=losses[-1],
+        mean_loss=math.fsum(losses) / len(losses),
+        trained_parameters=sum(weight.numel() for weight in training.trained.values()),
+        seconds=time.perf_counter() - start,
+        seconds_per_step=seconds_per_step,
+        images_per_second=recipe.batch_size / seconds_per_step,
+        peak_memory_bytes=peak.bytes,
+    )
+
+
+def _check_cache(samples: CachedSamples, cache: Path, base_model: BaseModel, recipe: TrainingRecipe) -> None:
+    fix = "make the training cache again"
+    if samples.base_model_version != base_model.version:
+        raise UserError(f"{cache}: was made with another base model than {base_model.name}", fix)
+    resolution = recipe.resolution or base_model.default_size
+    if samples.resolution != resolution:
+        raise UserError(f"{cache}: holds images of {samples.resolution} pixels, not {resolution}", fix)

@@ -1,0 +1,48 @@
+"""What building a training cache and training a LoRA report: plain data, read without torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CacheReport:
+    """What `build_training_cache` made, and what it cost."""
+
+    data_version: str
+    """Hash of the data set, the base model, the resolution, the crop and the precision."""
+    dataset_version: str
+    """Hash of the images' bytes, their names and captions."""
+    images: int
+    captions: int
+    """Distinct captions; each was encoded once."""
+    resolution: int
+    enlarged: tuple[str, ...]
+    """Images whose shorter side is below the resolution: they were scaled up, which softens the LoRA."""
+    reused_shards: int
+    """Shards an earlier, killed run had finished."""
+    size_bytes: int
+    seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What `train_lora` made, and what it cost; times and rates are of this run alone."""
+
+    sha256: str
+    """Of `lora.safetensors`."""
+    steps: int
+    resumed_from: int
+    """Steps that came from the checkpoint of a killed run; 0: it started from nothing."""
+    first_loss: float
+    last_loss: float
+    mean_loss: float
+    trained_parameters: int
+    seconds: float
+    seconds_per_step: float
+    images_per_second: float
+    peak_memory_bytes: int
+
+    @property
+    def data_version(self) -> str:
+        """The LoRA's content: a training that comes out the same makes nothing out of date."""
+        return self.sha256
