@@ -4,21 +4,34 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
 
 # A name becomes a folder, a partition key and part of a command line.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
+def mistake(message: str, fix: str, *location: int | str) -> PydanticCustomError:
+    """Return the ValueError that a validator raises: what is wrong and how to mend it.
+
+    `location` is where in the file (`"panels", 3, "prompt"`), if not in the field being validated.
+    """
+    context = {"message": message, "fix": fix, "location": location}
+    return PydanticCustomError("mistake", "{message}", context)
+
+
 def _check_name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise ValueError("a name is made of a-z, 0-9, '-' and '_', starts with a letter or digit, 63 at most")
+        raise mistake(
+            f"{value!r} cannot be a name",
+            "use a-z, 0-9, '-' and '_', a letter or digit first, 63 at most; `title:` may hold anything",
+        )
     return value
 
 
 def _check_text(value: str) -> str:
     stripped = value.strip()
     if not stripped:
-        raise ValueError("the text is empty")
+        raise mistake("the text is empty", "write some text")
     return stripped
 
 
@@ -29,4 +42,4 @@ Text = Annotated[str, AfterValidator(_check_text)]
 class Spec(BaseModel):
     """A part of a spec file: strict types, frozen once read, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -1,11 +1,12 @@
 """A story: characters who keep their looks, eight panels, and how they are drawn."""
 
+import difflib
 import re
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from kolors_dagster.specs.base import Name, Spec, Text
+from kolors_dagster.specs.base import Name, Spec, Text, mistake
 from kolors_dagster.specs.recipes import SamplingRecipe
 
 PANELS = 8
@@ -48,8 +49,8 @@ class StorySpec(Spec):
 
     @model_validator(mode="after")
     def _characters_are_known(self) -> Self:
-        for number, panel in enumerate(self.panels, 1):
-            substitute_characters(panel.prompt, self.characters, f"panel {number}")
+        for index, panel in enumerate(self.panels):
+            substitute_characters(panel.prompt, self.characters, "panels", index, "prompt")
         return self
 
     def resolve(self, number: int) -> ResolvedPanel:
@@ -60,27 +61,35 @@ class StorySpec(Spec):
 def resolve_panel(
     panel: PanelSpec, number: int, characters: dict[str, str], story_negative_prompt: str
 ) -> ResolvedPanel:
-    """Write out one panel: characters in its prompt, the story's and its own negative prompt, its seed."""
+    """Write out one panel: characters in its prompt, the story's and its own negative prompt, its seed.
+
+    Raises ValueError for a character nobody has described.
+    """
     return ResolvedPanel(
         number=number,
-        prompt=substitute_characters(panel.prompt, characters, f"panel {number}"),
+        prompt=substitute_characters(panel.prompt, characters),
         negative_prompt=join_negative_prompts(story_negative_prompt, panel.negative_prompt),
         seed=number if panel.seed is None else panel.seed,
     )
 
 
-def substitute_characters(prompt: str, characters: dict[str, str], where: str) -> str:
+def substitute_characters(prompt: str, characters: dict[str, str], *location: int | str) -> str:
     """Replace each `{name}` by the character's description; raises ValueError for a name nobody has."""
 
     def describe(match: re.Match[str]) -> str:
         name = match[1]
         if name not in characters:
-            known = ", ".join(f"{{{known}}}" for known in characters) or "none are defined"
-            raise ValueError(f"{where}: no character is called {{{name}}}; known: {known}")
+            near = difflib.get_close_matches(name, characters, n=1)
+            known = ", ".join(f"{{{known}}}" for known in characters) or "nobody"
+            fix = (
+                f"did you mean {{{near[0]}}}?" if near else f"describe it under `characters:`; there: {known}"
+            )
+            raise mistake(f"no character is called {{{name}}}", fix, *location)
         return characters[name]
 
-    if "{" in _CHARACTER.sub("", prompt) or "}" in _CHARACTER.sub("", prompt):
-        raise ValueError(f"{where}: a brace without its partner; write a character as {{name}}")
+    rest = _CHARACTER.sub("", prompt)
+    if "{" in rest or "}" in rest:
+        raise mistake("a brace without its partner", "write a character as {name}", *location)
     return _CHARACTER.sub(describe, prompt)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from kolors_dagster.specs.base import Name, Spec, Text
+from kolors_dagster.specs.base import Name, Spec, Text, mistake
 from kolors_dagster.specs.recipes import TrainingRecipe
 
 
@@ -68,7 +68,12 @@ class StyleSpec(Spec):
     @field_validator("process")
     @classmethod
     def _one_operator_each(cls, process: list[dict[str, dict[str, Any]]]) -> list[dict[str, dict[str, Any]]]:
-        for step in process:
+        for index, step in enumerate(process, 1):
             if len(step) != 1:
-                raise ValueError(f"each entry is one operator, `- name: {{…}}`; this one has {len(step)}")
+                raise mistake(
+                    f"entry {index} holds {len(step)} operators: {', '.join(step) or 'none'}",
+                    "write each operator as an entry of its own, `- name:` and its parameters indented below",
+                    "process",
+                    index - 1,
+                )
         return process

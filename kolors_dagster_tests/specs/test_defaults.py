@@ -1,0 +1,54 @@
+"""What a file leaves open is what the course notebook does."""
+
+from kolors_dagster.specs import EmbeddedSource, SamplingRecipe, StorySpec, StyleSpec, TrainingRecipe
+
+
+def test_training_defaults_are_the_notebooks():
+    recipe = TrainingRecipe()
+    assert (recipe.rank, recipe.alpha, recipe.learning_rate) == (16, 4.0, 1e-4)
+    assert (recipe.steps, recipe.batch_size, recipe.crop, recipe.precision) == (500, 1, "center", "auto")
+    assert recipe.resolution is None  # the base model's own
+    assert recipe.target_modules == ["to_q", "to_k", "to_v", "to_out.0"]
+
+
+def test_sampling_defaults_leave_size_and_steps_to_the_base_model():
+    recipe = SamplingRecipe()
+    assert (recipe.guidance_scale, recipe.lora_weight) == (4.0, 1.0)
+    assert (recipe.steps, recipe.width, recipe.height) == (None, None, None)
+
+
+def test_default_filters_are_shape_and_aspect():
+    source = EmbeddedSource(kind="embedded", drawing="anime")
+    style = StyleSpec(name="s", title="S", trigger_words="s", source=source)
+    assert style.process == [
+        {"image_shape_filter": {"min_width": 1024, "min_height": 1024, "any_or_all": "any"}},
+        {"image_aspect_ratio_filter": {"min_ratio": 0.5, "max_ratio": 2.0, "any_or_all": "any"}},
+    ]
+
+
+def make_story(**changes: object) -> StorySpec:
+    story = {"name": "s", "title": "S", "panels": [{"prompt": f"p{number}"} for number in range(8)]}
+    return StorySpec.model_validate({**story, **changes})
+
+
+def test_seeds_default_to_eight_distinct_fixed_numbers():
+    seeds = [make_story().resolve(number).seed for number in range(1, 9)]
+    assert len(set(seeds)) == 8
+    assert seeds == [make_story(title="another").resolve(number).seed for number in range(1, 9)]
+
+
+def test_text_is_always_in_the_negative_prompt_once():
+    assert make_story().resolve(1).negative_prompt == "text"
+    panels = [{"prompt": "p", "negative_prompt": "text，blurry"} for _ in range(8)]
+    story = make_story(negative_prompt="blurry, hands", panels=panels)
+    assert story.resolve(8).negative_prompt == "blurry, hands, text"
+
+
+def test_characters_are_written_out_and_nothing_else_is():
+    story = make_story(
+        characters={"girl": "a purple-haired girl", "cat": "a {black} cat"},
+        panels=[{"prompt": "{girl} strokes {cat}, {girl} smiles"} for _ in range(8)],
+    )
+    # One pass: a description is put in as it is, so a brace in it is not looked up again.
+    wanted = "a purple-haired girl strokes a {black} cat, a purple-haired girl smiles"
+    assert story.resolve(3).prompt == wanted
