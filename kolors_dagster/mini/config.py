@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kolors_dagster.kolors.base_model import DEFAULT_STEPS_KEY
 from kolors_dagster.kolors.text import MAX_TOKENS
 
 DEFAULT_STEPS = 20
@@ -108,7 +109,7 @@ TOKENIZER: dict[str, Any] = {
 
 MODEL_INDEX: dict[str, Any] = {
     "_class_name": "KolorsPipeline",
-    "_default_steps": DEFAULT_STEPS,
+    DEFAULT_STEPS_KEY: DEFAULT_STEPS,
     "force_zeros_for_empty_prompt": False,
     "scheduler": ["diffusers", "EulerDiscreteScheduler"],
     "text_encoder": ["kolors", "ChatGLMModel"],
