@@ -20,9 +20,9 @@ from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable
 from kolors_dagster.kolors.lora import load_lora, remove_lora
 from kolors_dagster.kolors.peak_memory import PeakMemory
-from kolors_dagster.kolors.request import DrawnPanel, DrawRequest
+from kolors_dagster.kolors.request import MAX_TOKENS, DrawnPanel, DrawRequest
 from kolors_dagster.kolors.sampling import sample_latents
-from kolors_dagster.kolors.text import MAX_TOKENS, TextEmbeddings, join_embeddings
+from kolors_dagster.kolors.text import TextEmbeddings, join_embeddings
 
 MEMORY_PLANS = ("auto", "resident", "sequential")
 _ROOM_TO_WORK = 1.5  # free memory, as a multiple of the weights, that `auto` wants before it keeps them all

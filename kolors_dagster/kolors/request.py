@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+MAX_TOKENS = 256  # of a text; what is longer is cut
+
 
 @dataclass(frozen=True)
 class DrawRequest:

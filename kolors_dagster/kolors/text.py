@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-MAX_TOKENS = 256
+from kolors_dagster.kolors.request import MAX_TOKENS
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from kolors_dagster.files import write_whole_folder
 from kolors_dagster.kolors.loading import rotary_frequencies
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.mini import config
-from kolors_dagster.mini.train_tokenizer import TOKENIZER
 
 
 def build_mini(output: Path, seed: int = 0) -> None:
@@ -35,8 +34,9 @@ def build_mini(output: Path, seed: int = 0) -> None:
         )
         _write_json(folder / "scheduler" / "scheduler_config.json", config.SCHEDULER)
         _write_json(folder / "tokenizer" / "tokenizer_config.json", config.TOKENIZER)
-        shutil.copyfile(TOKENIZER, folder / "tokenizer" / "tokenizer.model")
+        shutil.copyfile(config.TOKENIZER_MODEL, folder / "tokenizer" / "tokenizer.model")
         _write_json(folder / "model_index.json", config.MODEL_INDEX)
+        (folder / config.RECIPE_FILE).write_text(config.mini_recipe(seed) + "\n")
 
 
 def random_weights(model: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:

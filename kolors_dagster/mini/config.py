@@ -1,10 +1,14 @@
 """The configs of kolors-mini: Kolors' own, with smaller numbers; written as each part's config.json."""
 
+from pathlib import Path
 from typing import Any
 
+from kolors_dagster.hashing import hash_file, hash_json
 from kolors_dagster.kolors.base_model import DEFAULT_STEPS_KEY
-from kolors_dagster.kolors.text import MAX_TOKENS
+from kolors_dagster.kolors.request import MAX_TOKENS
 
+TOKENIZER_MODEL = Path(__file__).parent / "assets" / "tokenizer.model"
+RECIPE_FILE = ".recipe"
 DEFAULT_STEPS = 20
 
 TEXT_ENCODER: dict[str, Any] = {
@@ -117,3 +121,10 @@ MODEL_INDEX: dict[str, Any] = {
     "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"],
 }
+
+
+def mini_recipe(seed: int) -> str:
+    """Return a hash of all that kolors-mini is made from, to tell whether a built one is up to date."""
+    weights = "random, 1"  # how `build.random_weights` draws them
+    configs = [TEXT_ENCODER, UNET, VAE, SCHEDULER, TOKENIZER, MODEL_INDEX]
+    return hash_json([configs, hash_file(TOKENIZER_MODEL), weights, seed])

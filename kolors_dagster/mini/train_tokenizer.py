@@ -7,13 +7,12 @@ sentences, so that no piece reaches over two of them and a colour means the same
 """
 
 import io
-from pathlib import Path
 
 import sentencepiece
 
 from kolors_dagster.files import write_whole_file
+from kolors_dagster.mini.config import TOKENIZER_MODEL
 
-TOKENIZER = Path(__file__).parent / "assets" / "tokenizer.model"
 VOCABULARY = 4864
 
 _WORDS = """
@@ -73,5 +72,5 @@ def train_tokenizer() -> bytes:
 
 
 if __name__ == "__main__":
-    with write_whole_file(TOKENIZER) as path:
+    with write_whole_file(TOKENIZER_MODEL) as path:
         path.write_bytes(train_tokenizer())
