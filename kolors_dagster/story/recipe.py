@@ -1,12 +1,9 @@
 """Everything that makes one panel's picture, and the key it is stored under."""
 
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.specs import ResolvedPanel, SamplingRecipe
-
-Device = Literal["cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class PanelRecipe:
     lora_sha256: str | None
     base_model: str
     base_model_version: str
-    device: Device
+    device: str
     dtype: str
     code_version: str
     scheduler: str = "EulerDiscrete"
@@ -55,7 +52,7 @@ def make_panel_recipe(
     *,
     lora_name: str | None,
     lora_sha256: str | None,
-    device: Device,
+    device: str,
     dtype: str,
     code_version: str,
 ) -> PanelRecipe:

@@ -5,6 +5,7 @@ Rules: GB/T 15834-2011 (use of punctuation marks) and the W3C's Requirements for
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kolors_dagster.story.font import load_font
 
@@ -43,7 +44,7 @@ class Line:
 
 def set_line(pieces: list[str], size: int) -> Line:
     """Place `pieces` side by side: marks that meet close up, marks at either end hang half an em out."""
-    font, placed, x = load_font(size), [], 0.0
+    placed, x = [], 0.0
     for index, piece in enumerate(pieces):
         before = pieces[index - 1][-1] if index else ""
         if not before:
@@ -53,7 +54,7 @@ def set_line(pieces: list[str], size: int) -> Line:
         elif (_HAN.match(before) and _LATIN.match(piece)) or (_LATIN.match(before) and _HAN.match(piece)):
             x += _BESIDE_LATIN * size
         placed.append((piece, x))
-        x += font.getlength(piece)
+        x += _measure(piece, size)
     hanging = _HALF * size if pieces and pieces[-1][-1] in _CLOSING else 0.0
     return Line(tuple(placed), x - hanging)
 
@@ -71,14 +72,16 @@ def break_lines(text: str, size: int, measure: float) -> list[Line]:
         if not _may_break(pieces, end):
             continue
         options = []
-        for start in (start for start in best if start < end):
+        for start in reversed(best):
             line = set_line(_trim(pieces[start:end]), size)
-            if line.width <= measure or not any(_may_break(pieces, i) for i in range(start + 1, end)):
-                count, spent, _ = best[start]
-                cost = _cost(line, size, measure, "".join(pieces[end : end + 1]))
-                options.append((count + 1, spent + cost, start))
-        if options:
-            best[end] = min(options)
+            if line.width > measure and options:
+                break
+            count, spent, _ = best[start]
+            cost = _cost(line, size, measure, "".join(pieces[end : end + 1]))
+            options.append((count + 1, spent + cost, start))
+            if line.width > measure:  # nothing in this line may break: it sticks out
+                break
+        best[end] = min(options)
     lines: list[Line] = []
     end = len(pieces)
     while end:
@@ -97,12 +100,17 @@ def cut_lines(text: str, size: int, measure: float, most: int) -> list[Line]:
     return lines
 
 
+@lru_cache(maxsize=4096)
+def _measure(piece: str, size: int) -> float:
+    return load_font(size).getlength(piece)
+
+
 def _split_pieces(text: str, size: int, measure: float) -> list[str]:
     # A folded line in a YAML file is a space in Latin text, and nothing between two Chinese characters.
     text = re.sub(r"(?<=[^\x00-ɏ])\s*\n\s*(?=[^\x00-ɏ])", "", text.strip())
     pieces: list[str] = []
     for piece in _PIECE.findall(re.sub(r"\s+", " ", text)):
-        pieces.extend(piece if load_font(size).getlength(piece) > measure else [piece])
+        pieces.extend(piece if _measure(piece, size) > measure else [piece])
     return pieces
 
 
