@@ -137,9 +137,9 @@ def _may_break(pieces: list[str], at: int) -> bool:
 
 
 def _cost(line: Line, size: int, measure: float, following: str) -> float:
-    if not following:
-        return _LEFTOVER if line.width < _SHORT * size else 0.0
     cost = max(0.0, 1 - line.width / measure) ** 2
+    if not following:
+        return cost + (_LEFTOVER if line.width < _SHORT * size else 0.0)
     if line.text[-1:] not in _AFTER_MARK:
         cost += _BREAK_IN_PHRASE
     return cost + (_BREAK_BEFORE_PARTICLE if following[0] in _PARTICLES else 0.0)

@@ -78,6 +78,10 @@ def test_breaks_go_where_one_would_breathe():
         "流星划过，她闭上眼睛：",
         "「请让我，也被听见。」",
     ]
+    assert broken("也撑着它等过一个人，伞很大，够两个人躲雨。") == [
+        "也撑着它等过一个人，",  # as even as the marks allow
+        "伞很大，够两个人躲雨。",
+    ]
     # Sixteen characters in a line of fourteen: no leftover of two, no line that opens with a particle.
     assert min(map(len, broken("一个人的声音可以点亮整片的夜空"))) >= 4
     assert not any(line[0] in "的了" for line in broken("那天晚上唱到最后最亮的那颗星的名字的人"))
