@@ -1,0 +1,77 @@
+"""The embedded image sets: pictures of one style in varied sizes, some of which filters should drop."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from rich.console import Console
+from rich.progress import track
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.files import write_whole_file
+from kolors_dagster.mini.drawings.caption import write_caption
+from kolors_dagster.mini.drawings.render import STYLES, render_scene
+from kolors_dagster.mini.drawings.scene import is_held_out, sample_scene
+
+# Width by height; most have 1024 pixels or more on a side and an aspect between 0.5 and 2.
+USUAL = (
+    (1024, 1024),
+    (1024, 1024),
+    (1088, 1088),
+    (896, 1200),
+    (1200, 896),
+    (1024, 1280),
+    (1280, 1024),
+    (720, 1280),
+    (1280, 720),
+    (832, 1248),
+    (1248, 832),
+)
+SMALL = ((512, 512), (640, 640), (768, 576), (576, 768), (720, 900), (900, 900), (512, 896))
+LONG = ((1280, 560), (560, 1280), (1408, 600), (520, 1200))
+
+
+@dataclass(frozen=True)
+class DrawnImage:
+    """A picture on disk and what it shows, in Chinese, without a style's trigger words."""
+
+    path: Path
+    caption: str
+
+
+def choose_size(index: int, rng: Random) -> tuple[int, int]:
+    """Return the size of image `index`: every eighth is too small, every tenth too long, for the default filters."""
+    if index % 8 == 5:
+        return rng.choice(SMALL)
+    if index % 10 == 7:
+        return rng.choice(LONG)
+    return rng.choice(USUAL)
+
+
+def draw_style_images(drawing: str, output: Path, count: int, seed: int) -> list[DrawnImage]:
+    """Draw `count` pictures of a style into the folder `output` as JPEG files.
+
+    `drawing` is one of anime, ink_wash, watercolour, cyberpunk. Image i depends on (drawing, seed, i) alone.
+    Raises UserError for an unknown drawing.
+    """
+    if drawing not in STYLES:
+        raise UserError(f"there is no drawing style {drawing!r}", f"use one of {', '.join(STYLES)}")
+    output.mkdir(parents=True, exist_ok=True)
+    console = Console(file=sys.stderr)
+    numbers = track(range(count), f"Drawing {drawing}", console=console, disable=count < 8)
+    return [_draw_one(drawing, output, seed, index) for index in numbers]
+
+
+def _draw_one(drawing: str, output: Path, seed: int, index: int) -> DrawnImage:
+    rng = Random(f"{drawing}/{seed}/{index}")
+    size = choose_size(index, rng)
+    scene = sample_scene(rng)
+    while is_held_out(scene):
+        scene = sample_scene(rng)
+    caption = write_caption(scene, rng)
+    path = output / f"{drawing}-{index:04d}.jpg"
+    picture = render_scene(scene, size, rng.randrange(2**32), drawing)
+    with write_whole_file(path) as aside:
+        picture.save(aside, quality=92, subsampling=0)
+    return DrawnImage(path, caption)

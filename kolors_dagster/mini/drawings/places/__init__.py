@@ -1,0 +1,1 @@
+"""Places: each paints a background for any view, and knows what the figure sits on."""

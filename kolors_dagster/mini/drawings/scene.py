@@ -1,0 +1,188 @@
+"""What a picture shows: one scene, its attributes, and how consistent scenes are drawn by lot."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from random import Random
+
+HAIR_COLOURS = ("black", "brown", "blonde", "red", "blue", "purple", "pink", "silver", "green")
+DRESS_COLOURS = ("white", "red", "blue", "yellow", "green", "pink", "black", "purple", "orange")
+INDOORS = ("home", "bedroom", "concert", "practice", "dressing", "stage", "classroom")
+OUTDOORS = ("street", "forest", "sea", "snow", "rooftop", "meadow")
+SEATED = ("sit", "chin", "read")
+SLEEP_PLACES = ("home", "bedroom", "meadow")
+SIDE_POSES = ("stand", "walk", "run", "sing", "wish", "sit")
+WOMEN_CUTS = ("dress", "gown", "sweater", "hoodie", "coat", "uniform", "costume")
+MEN_CUTS = ("sweater", "hoodie", "coat", "uniform", "suit")
+
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "gender": ("female", "male"),
+    "age": ("child", "young", "adult", "old"),
+    "skin": ("fair", "light", "tan", "brown"),
+    "hair_colour": HAIR_COLOURS,
+    "hair_length": ("short", "shoulder", "long"),
+    "hair_tie": ("loose", "ponytail", "twin_tails", "bun", "braid"),
+    "dress_colour": DRESS_COLOURS,
+    "dress_cut": (*WOMEN_CUTS, "suit"),
+    "pose": (
+        "stand",
+        "sit",
+        "sing",
+        "chin",
+        "wish",
+        "walk",
+        "run",
+        "sleep",
+        "dance",
+        "wave",
+        "guitar",
+        "read",
+    ),
+    "expression": ("smile", "laugh", "calm", "sad", "surprised", "bored", "closed", "sing"),
+    "framing": ("full", "half", "close", "side"),
+    "place": (*INDOORS, *OUTDOORS),
+    "thing": (
+        "none",
+        "microphone",
+        "guitar",
+        "shooting_star",
+        "umbrella",
+        "cat",
+        "book",
+        "flowers",
+        "balloon",
+    ),
+    "time": ("morning", "day", "dusk", "night"),
+    "weather": ("clear", "cloudy", "rain", "snow"),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene; every attribute is one of `ATTRIBUTES`. Raises ValueError for anything else."""
+
+    gender: str = "female"
+    age: str = "young"
+    skin: str = "fair"
+    hair_colour: str = "purple"
+    hair_length: str = "short"
+    hair_tie: str = "loose"
+    dress_colour: str = "white"
+    dress_cut: str = "dress"
+    pose: str = "stand"
+    expression: str = "smile"
+    framing: str = "full"
+    place: str = "home"
+    thing: str = "none"
+    time: str = "day"
+    weather: str = "clear"
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value not in ATTRIBUTES[name]:
+                raise ValueError(f"{name}={value!r} is not one of {', '.join(ATTRIBUTES[name])}")
+
+    @property
+    def indoors(self) -> bool:
+        """Whether the place has a roof."""
+        return self.place in INDOORS
+
+
+def combination(scene: Scene) -> tuple[str, ...]:
+    """Return the attributes that a prompt is judged by: hair colour and length, dress colour, place, pose."""
+    return scene.hair_colour, scene.hair_length, scene.dress_colour, scene.place, scene.pose
+
+
+def count_combinations() -> int:
+    """Return how many `combination`s can be drawn (sleeping is for three places only)."""
+    poses, places = ATTRIBUTES["pose"], ATTRIBUTES["place"]
+    pairs = sum(pose != "sleep" or place in SLEEP_PLACES for pose in poses for place in places)
+    return len(HAIR_COLOURS) * len(ATTRIBUTES["hair_length"]) * len(DRESS_COLOURS) * pairs
+
+
+def is_held_out(scene: Scene) -> bool:
+    """Whether this combination is kept for judging and never trained on: one in twenty, by hash."""
+    return int(hashlib.sha256("/".join(combination(scene)).encode()).hexdigest(), 16) % 20 == 0
+
+
+def sample_scene(rng: Random) -> Scene:
+    """Draw a scene whose attributes go together: no snow indoors, singing holds a microphone, and so on."""
+    gender = rng.choices(("female", "male"), (4, 1))[0]
+    age = rng.choices(ATTRIBUTES["age"], (3, 6, 3, 1))[0]
+    place = rng.choice(ATTRIBUTES["place"])
+    pose = rng.choice([p for p in ATTRIBUTES["pose"] if p != "sleep" or place in SLEEP_PLACES])
+    time, weather = _sample_sky(rng, place)
+    return Scene(
+        gender=gender,
+        age=age,
+        skin=rng.choices(ATTRIBUTES["skin"], (5, 3, 2, 1))[0],
+        hair_colour=rng.choice(HAIR_COLOURS),
+        hair_length="short"
+        if gender == "male" and rng.random() < 0.85
+        else rng.choice(ATTRIBUTES["hair_length"]),
+        hair_tie="loose" if gender == "male" else rng.choices(ATTRIBUTES["hair_tie"], (5, 2, 2, 1, 1))[0],
+        dress_colour=rng.choice(DRESS_COLOURS),
+        dress_cut=rng.choice(MEN_CUTS) if gender == "male" else _sample_cut(rng, place),
+        pose=pose,
+        expression=_sample_expression(rng, pose),
+        framing=_sample_framing(rng, pose),
+        place=place,
+        thing=_sample_thing(rng, place, pose, time, weather),
+        time=time,
+        weather=weather,
+    )
+
+
+def _sample_sky(rng: Random, place: str) -> tuple[str, str]:
+    if place in ("concert", "stage"):
+        return "night", "clear"
+    time = (
+        "night"
+        if place == "rooftop" and rng.random() < 0.7
+        else rng.choices(ATTRIBUTES["time"], (2, 4, 2, 3))[0]
+    )
+    if place in INDOORS:
+        return time, "clear"
+    if place == "snow":
+        return time, rng.choice(("snow", "snow", "clear"))
+    return time, rng.choices(("clear", "cloudy", "rain", "snow"), (6, 2, 2, 0 if place == "sea" else 1))[0]
+
+
+def _sample_cut(rng: Random, place: str) -> str:
+    if place in ("stage", "dressing"):
+        return rng.choice(("costume", "gown", "dress"))
+    if place == "classroom":
+        return rng.choice(("uniform", "uniform", "dress", "sweater"))
+    if place == "snow":
+        return rng.choice(("coat", "sweater", "hoodie"))
+    return rng.choice(WOMEN_CUTS)
+
+
+def _sample_expression(rng: Random, pose: str) -> str:
+    fixed = {"sing": ("sing",), "wish": ("closed",), "sleep": ("closed",), "chin": ("bored", "calm", "smile")}
+    if pose in fixed:
+        return rng.choice(fixed[pose])
+    return rng.choice(("smile", "smile", "laugh", "calm", "sad", "surprised"))
+
+
+def _sample_framing(rng: Random, pose: str) -> str:
+    if pose == "sleep":
+        return "full"
+    if pose in ("walk", "run"):
+        return rng.choice(("full", "side", "side"))
+    options = ["full", "full", "full", "half", "close"] + ["side"] * (pose in SIDE_POSES)
+    return rng.choice(options)
+
+
+def _sample_thing(rng: Random, place: str, pose: str, time: str, weather: str) -> str:
+    if pose in ("guitar", "read"):
+        return {"guitar": "guitar", "read": "book"}[pose]
+    if pose == "sing":
+        return rng.choice(("microphone",) * 5 + ("none",))
+    if pose in ("stand", "walk") and weather in ("rain", "snow") and place not in INDOORS:
+        return rng.choice(("umbrella", "umbrella", "none"))
+    options = ["none"] * 3 + ["cat"] * (place not in ("concert", "stage"))
+    if pose in ("stand", "walk"):
+        options += ["flowers", "balloon"]
+    if time == "night" and place in (*OUTDOORS, "bedroom") and weather == "clear":
+        options += ["shooting_star"] * 3
+    return rng.choice(options)

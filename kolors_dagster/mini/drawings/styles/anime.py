@@ -1,0 +1,105 @@
+"""Anime 二次元: saturated gradients, big glossy eyes, strong cool shadows, light rays, sparkles."""
+
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from kolors_dagster.mini.drawings.colours import Colour, shift
+from kolors_dagster.mini.drawings.compose import Layers
+from kolors_dagster.mini.drawings.look import Look
+from kolors_dagster.mini.drawings.styles.effects import as_array, as_image, blur, noise, screen
+
+
+def _tone(colour: Colour) -> Colour:
+    return shift(colour, 0.0, 1.28, 1.04)
+
+
+LOOK = Look(
+    pen=0.8,
+    back_pen=0.35,
+    ink=0.74,
+    shadow=(0.74, 0.62, 0.86),
+    eyes=1.2,
+    gloss=1.4,
+    gradient=0.34,
+    layers=True,
+    tone=_tone,
+)
+
+
+def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
+    """Add colour gradients, rays, bloom and sparkles; the figure stays clearer than what is behind it."""
+    assert layers.mask is not None
+    picture = as_array(layers.colour)
+    height, width = picture.shape[:2]
+    mask = as_array(layers.mask)[..., None]
+    side = 1 if layers.head[0] < width / 2 else -1
+    x = (
+        np.linspace(0, 1, width, dtype=np.float32)[None]
+        if side > 0
+        else np.linspace(1, 0, width, dtype=np.float32)[None]
+    )
+    y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
+    warm, cool = rng.permutation(
+        np.asarray([[1.0, 0.45, 0.62], [0.35, 0.5, 1.0], [1.0, 0.7, 0.35], [0.62, 0.4, 1.0]], np.float32)
+    )[:2]
+    across = np.clip(0.65 * y + 0.35 * (1 - x), 0, 1)[..., None]
+    wash = cool * (1 - across) + warm * across
+    soft = (
+        picture * (1 - 2 * (1 - wash) * picture * (1 - picture)) + 2 * wash * picture * (1 - picture) * 0.35
+    )
+    picture = picture + (soft - picture) * (0.62 - 0.4 * mask)
+    rays = _rays(width, height, side, rng)[..., None]
+    picture = screen(picture, rays * np.asarray([1.0, 0.93, 0.8], np.float32) * (0.5 - 0.28 * mask))
+    bright = np.clip(picture - 0.66, 0, 1) * 2.0
+    picture = screen(picture, blur(bright, 0.014 * max(width, height)) * 0.55)
+    edge = np.clip(mask[..., 0] - blur(np.roll(mask[..., 0], 1, 0), 0.006 * height), 0, 1)
+    picture = screen(picture, (edge * 0.3)[..., None] * (wash * 0.5 + 0.5))
+    return _sparkle(as_image(picture), layers, rng)
+
+
+def _rays(width: int, height: int, side: int, rng: np.random.Generator) -> np.ndarray:
+    w, h = width // 4, height // 4
+    ox = (1.08 if side > 0 else -0.08) * w
+    xs, ys = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+    angle = np.arctan2(ys + 0.12 * h, np.abs(xs - ox)) / (math.pi / 2)
+    profile = noise((1, 256), 14, rng, 3)[0]
+    beams = np.interp(angle, np.linspace(0, 1, 256), np.clip((profile - 0.5) * 3.2, 0, 1)).astype(np.float32)
+    distance = np.hypot((xs - ox) / w, ys / h)
+    light = beams * np.clip(1.15 - distance * 0.8, 0, 1) + np.clip(0.75 - distance, 0, 1) * 0.9
+    return as_array(as_image(light).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _sparkle(image: Image.Image, layers: Layers, rng: np.random.Generator) -> Image.Image:
+    """Draw discs of light and four-pointed stars, away from the face."""
+    width, height = image.size
+    unit = max(width, height)
+    scale = 2
+    over = Image.new("L", (width * scale, height * scale))
+    draw = ImageDraw.Draw(over)
+    for _ in range(round(16 + 10 * rng.random())):
+        x, y = rng.random() * width, rng.random() * height
+        if math.hypot(x - layers.head[0], y - layers.head[1]) < 0.75 * layers.unit:
+            continue
+        r = unit * (0.006 + 0.02 * rng.random() ** 2) * scale
+        draw.ellipse(
+            (x * scale - r, y * scale - r, x * scale + r, y * scale + r), fill=round(40 + 70 * rng.random())
+        )
+    for _ in range(round(18 + 12 * rng.random())):
+        x, y = rng.random() * width, rng.random() * height
+        if math.hypot(x - layers.head[0], y - layers.head[1]) < 0.62 * layers.unit:
+            continue
+        r = unit * (0.006 + 0.02 * rng.random() ** 2) * scale
+        points = [
+            (
+                x * scale + (r if k % 2 == 0 else r * 0.16) * math.sin(k * math.pi / 4),
+                y * scale - (r if k % 2 == 0 else r * 0.16) * math.cos(k * math.pi / 4),
+            )
+            for k in range(8)
+        ]
+        draw.polygon(points, fill=235)
+    stars = as_array(over.reduce(scale))
+    glow = blur(stars, 0.005 * unit)
+    light = (stars + glow * 0.9)[..., None] * np.asarray([1.0, 0.97, 0.9], np.float32)
+    return as_image(screen(as_array(image), light))

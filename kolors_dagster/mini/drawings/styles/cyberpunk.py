@@ -1,0 +1,190 @@
+"""Cyberpunk 赛博朋克: night, neon edges, rim light in magenta and cyan, wet reflections, rain, scan lines."""
+
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from kolors_dagster.mini.drawings.colours import Colour, shift
+from kolors_dagster.mini.drawings.compose import Layers
+from kolors_dagster.mini.drawings.look import Look
+from kolors_dagster.mini.drawings.styles.effects import (
+    Array,
+    as_array,
+    as_image,
+    blur,
+    edge_distance,
+    luminance,
+    noise,
+    screen,
+    shifted,
+)
+
+MAGENTA = np.asarray([1.0, 0.12, 0.62], np.float32)
+CYAN = np.asarray([0.08, 0.86, 1.0], np.float32)
+VIOLET = np.asarray([0.5, 0.24, 1.0], np.float32)
+
+
+def _tone(colour: Colour) -> Colour:
+    return shift(colour, 0.0, 1.18, 0.96)
+
+
+LOOK = Look(
+    pen=0.9,
+    back_pen=1.1,
+    ink=0.86,
+    shadow=(0.52, 0.42, 0.8),
+    eyes=1.06,
+    gloss=1.25,
+    gradient=0.2,
+    layers=True,
+    tone=_tone,
+)
+
+
+def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
+    """Turn the place into night lit by its own outlines, and light the figure from both sides."""
+    assert layers.mask and layers.line and layers.back and layers.back_line
+    width, height = layers.colour.size
+    shape, unit = (height, width), max(width, height) / 1000
+    flip = rng.random() < 0.5
+    left, right = (CYAN, MAGENTA) if flip else (MAGENTA, CYAN)
+    mask = as_array(layers.mask)
+    picture = _night(layers, shape, unit, left, right, rng)
+    figure = as_array(layers.colour)
+    figure = np.clip((figure - 0.08) * 1.04, 0, 1) ** 1.25 * np.asarray([0.74, 0.66, 0.92], np.float32)
+    across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+    figure = screen(figure, (left * (1 - across) + right * across) * 0.1)
+    picture = picture + (figure - picture) * mask[..., None]
+    reach = max(2, round(0.045 * layers.unit))
+    for side, colour in ((-1, left), (1, right)):
+        rim = np.clip(mask - shifted(blur(mask, reach * 0.5), -side * reach), 0, 1)
+        rim = blur(rim, max(1.0, reach * 0.22))
+        picture = screen(picture, (rim * mask * 0.95)[..., None] * colour)
+        picture = screen(picture, (blur(rim, reach * 1.6) * 0.5)[..., None] * colour)
+    picture = _reflect(picture, unit, rng)
+    picture = screen(picture, blur(np.clip(picture - 0.42, 0, 1) * 1.7, 16 * unit) * 0.75)
+    picture = screen(
+        picture, _rain(shape, unit, rng)[..., None] * (left * (1 - across) + right * across + 0.25) * 0.5
+    )
+    return as_image(_screen_of_a_display(picture, shape, unit))
+
+
+def _night(
+    layers: Layers, shape: tuple[int, int], unit: float, left: Array, right: Array, rng: np.random.Generator
+) -> Array:
+    assert layers.back and layers.back_line
+    height, width = shape
+    back = as_array(layers.back)
+    y = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    x = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+    fog = np.asarray([0.05, 0.03, 0.14], np.float32) * (1 - y) + np.asarray([0.2, 0.05, 0.3], np.float32) * y
+    dark = (
+        luminance(back)[..., None] ** 1.6 * (0.2 * back + 0.2 * (left * (1 - x) + right * x)) * 0.8
+        + fog * 0.8
+    )
+    lines = as_array(layers.back_line) * (0.25 + 0.9 * noise(shape, 160 * unit, rng))
+    neon = left * (1 - x) + right * x
+    patch = (noise(shape, 260 * unit, rng) > 0.56).astype(np.float32)[..., None]
+    neon = neon + (VIOLET - neon) * blur(patch[..., 0], 10 * unit)[..., None]
+    picture = screen(dark, lines[..., None] * neon * 0.62)
+    picture = screen(picture, blur(np.clip(lines * 1.3, 0, 1), 7 * unit)[..., None] * neon * 0.75)
+    shapes = _holograms(layers, shape, rng)
+    picture = screen(picture, shapes[..., None] * (neon * 0.6 + 0.2) * 0.85)
+    return screen(picture, blur(np.clip(shapes * 1.2, 0, 1), 11 * unit)[..., None] * neon * 0.9)
+
+
+def _holograms(layers: Layers, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Return floating signs of light: rings, triangles, hexagons, bars. No letters."""
+    height, width = shape
+    image = Image.new("L", (width * 2, height * 2))
+    draw = ImageDraw.Draw(image)
+    unit = max(width, height) * 2
+    pen = max(2, round(0.0026 * unit))
+    cx, cy, r = layers.head[0] * 2, layers.head[1] * 2, layers.unit * 2 * (0.95 + 0.35 * rng.random())
+    if rng.random() < 0.7:
+        draw.ellipse((cx - r, cy - r, cx + r, cy + r), outline=190, width=pen)
+        start = 360 * rng.random()
+        draw.arc(
+            (cx - r * 1.09, cy - r * 1.09, cx + r * 1.09, cy + r * 1.09),
+            start,
+            start + 140,
+            fill=235,
+            width=pen * 3,
+        )
+        for k in range(48):
+            a = k * math.pi / 24
+            draw.line(
+                (
+                    cx + r * 1.15 * math.cos(a),
+                    cy + r * 1.15 * math.sin(a),
+                    cx + r * 1.19 * math.cos(a),
+                    cy + r * 1.19 * math.sin(a),
+                ),
+                fill=150,
+                width=pen,
+            )
+    for _ in range(rng.integers(4, 8)):
+        x, y, s = rng.random() * width * 2, rng.random() * height * 1.3, unit * (0.02 + 0.04 * rng.random())
+        sides = int(rng.choice([3, 4, 6, 6, 40]))
+        turn = rng.random() * math.tau
+        for k in (1.0, 0.72):
+            points = [
+                (
+                    x + s * k * math.cos(turn + j * math.tau / sides),
+                    y + s * k * math.sin(turn + j * math.tau / sides),
+                )
+                for j in range(sides + 1)
+            ]
+            draw.line(points, fill=round(215 * k), width=pen if k < 1 else pen * 2, joint="curve")
+    for _ in range(rng.integers(2, 5)):
+        x, y = rng.random() * width * 2, rng.random() * height * 1.4
+        for k in range(rng.integers(4, 9)):
+            w, h = unit * 0.035 * (0.4 + 0.6 * rng.random()), unit * 0.0055
+            draw.rectangle(
+                (x, y + k * h * 2.2, x + w, y + k * h * 2.2 + h), fill=round(120 + 100 * rng.random())
+            )
+    return as_array(image.reduce(2))
+
+
+def _reflect(picture: Array, unit: float, rng: np.random.Generator) -> Array:
+    """Mirror the picture's lower part in a wet floor, broken by ripples."""
+    height, width = picture.shape[:2]
+    start = round(height * 0.9)
+    depth = height - start
+    rows = np.arange(depth)
+    source = np.clip(start - 1 - (rows * 1.9).astype(int), 0, height - 1)
+    ripple = ((noise((depth, 1), 9 * unit, rng) - 0.5) * 40 * unit * (rows[:, None] / depth + 0.25)).astype(
+        int
+    )
+    columns = np.clip(np.arange(width)[None] + ripple, 0, width - 1)
+    mirrored = picture[source[:, None], columns]
+    fade = (0.62 - 0.4 * rows / depth)[:, None, None].astype(np.float32)
+    wet = picture.copy()
+    wet[start:] = screen(picture[start:] * 0.75, mirrored * fade)
+    return wet
+
+
+def _rain(shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Array:
+    height, width = shape
+    image = Image.new("L", (width, height))
+    draw = ImageDraw.Draw(image)
+    for _ in range(round(150 * width / max(shape))):
+        x, y, length = rng.random() * width, rng.random() * height, unit * (18 + 40 * rng.random())
+        draw.line(
+            (x, y, x - length * 0.14, y + length),
+            fill=round(70 + 90 * rng.random()),
+            width=max(1, round(unit)),
+        )
+    return as_array(image.filter(ImageFilter.GaussianBlur(0.6)))
+
+
+def _screen_of_a_display(picture: Array, shape: tuple[int, int], unit: float) -> Array:
+    gap = max(1, round(1.4 * unit))
+    split = np.stack(
+        [shifted(picture[..., 0], gap), picture[..., 1], shifted(picture[..., 2], -gap)], axis=-1
+    )
+    period = max(3, round(4 * unit))
+    rows = np.where(np.arange(shape[0]) % period == 0, 0.86, 1.0).astype(np.float32)[:, None, None]
+    vignette = np.clip(0.62 + edge_distance(shape) / (0.28 * min(shape)), 0.0, 1.0)[..., None]
+    return split * rows * vignette

@@ -1,0 +1,78 @@
+"""Effects that styles share, on float arrays: height × width (× 3), values 0–1."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Array = NDArray[np.float32]
+
+
+def as_array(image: Image.Image) -> Array:
+    """Return an image as float32, 0–1."""
+    return np.asarray(image, dtype=np.float32) / 255
+
+
+def as_image(array: Array) -> Image.Image:
+    """Return a float array, clipped to 0–1, as an RGB or L image."""
+    return Image.fromarray((np.clip(array, 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def noise(shape: tuple[int, int], cell: float, rng: np.random.Generator, octaves: int = 2) -> Array:
+    """Return smooth noise, 0–1, its largest features about `cell` pixels."""
+    height, width = shape
+    total = np.zeros(shape, np.float32)
+    weight, norm = 1.0, 0.0
+    for _ in range(octaves):
+        grid = rng.random(
+            (max(2, round(height / cell) + 1), max(2, round(width / cell) + 1)), dtype=np.float32
+        )
+        # float noise through Pillow's "F" mode: bicubic, the same on every machine.
+        total += weight * np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
+        norm += weight
+        weight, cell = weight / 2, max(1.0, cell / 2.5)
+    return np.clip(total / norm, 0, 1)
+
+
+def blur(array: Array, radius: float) -> Array:
+    """Return a Gaussian blur; large radii work on a smaller copy."""
+    image = as_image(array)
+    shrink = 4 if radius >= 8 else 2 if radius >= 4 else 1
+    if shrink == 1:
+        return as_array(image.filter(ImageFilter.GaussianBlur(radius)))
+    small = image.reduce(shrink).filter(ImageFilter.GaussianBlur(radius / shrink))
+    return as_array(small.resize(image.size, Image.Resampling.BILINEAR))
+
+
+def displace(array: Array, amount: float, cell: float, rng: np.random.Generator) -> Array:
+    """Return `array` with its pixels pushed about by up to `amount` pixels, smoothly over `cell` pixels."""
+    height, width = array.shape[:2]
+    dy = ((noise((height, width), cell, rng) - 0.5) * 4 * amount).astype(np.int32)
+    dx = ((noise((height, width), cell, rng) - 0.5) * 4 * amount).astype(np.int32)
+    rows = np.clip(np.arange(height, dtype=np.int32)[:, None] + dy, 0, height - 1)
+    columns = np.clip(np.arange(width, dtype=np.int32)[None] + dx, 0, width - 1)
+    return array[rows, columns]
+
+
+def shifted(array: Array, dx: int, dy: int = 0) -> Array:
+    """Return `array` moved by whole pixels, edges repeated."""
+    height, width = array.shape[:2]
+    rows = np.clip(np.arange(height) - dy, 0, height - 1)
+    columns = np.clip(np.arange(width) - dx, 0, width - 1)
+    return array[rows][:, columns]
+
+
+def screen(base: Array, light: Array) -> Array:
+    """Return `base` with `light` laid over it as projectors do."""
+    return 1 - (1 - base) * (1 - np.clip(light, 0, 1))
+
+
+def luminance(array: Array) -> Array:
+    """Return the perceived brightness, height × width."""
+    return array @ np.asarray([0.3, 0.59, 0.11], np.float32)
+
+
+def edge_distance(shape: tuple[int, int]) -> Array:
+    """Return each pixel's distance to the nearest edge of the picture, in pixels."""
+    height, width = shape
+    y, x = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
+    return np.minimum(np.minimum(y, height - 1 - y)[:, None], np.minimum(x, width - 1 - x)[None])

@@ -1,0 +1,129 @@
+"""Ink wash 水墨: rice paper, ink that bleeds and dries out, mist, a little colour on the figure, a red seal."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from kolors_dagster.mini.drawings.compose import Layers
+from kolors_dagster.mini.drawings.look import Look
+from kolors_dagster.mini.drawings.styles.effects import (
+    Array,
+    as_array,
+    as_image,
+    blur,
+    displace,
+    edge_distance,
+    luminance,
+    noise,
+)
+
+LOOK = Look(pen=1.15, back_pen=1.0, ink=0.0, shadow=(0.8, 0.8, 0.82), eyes=0.98, gradient=0.22, layers=True)
+INK = np.asarray([0.15, 0.16, 0.19], np.float32)
+
+
+def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
+    """Lay washes and lines of ink on paper: the background loose and wet, the figure drawn with a fine brush."""
+    assert layers.mask and layers.line and layers.back and layers.back_line
+    width, height = layers.colour.size
+    shape, unit = (height, width), max(width, height) / 1000
+    paper = _paper(shape, rng)
+    mask = blur(as_array(layers.mask), 1.2 * unit)
+    wash = _background(layers, shape, unit, rng)
+    halo = blur(
+        as_array(layers.mask.reduce(4).filter(ImageFilter.MaxFilter(9)).resize(layers.mask.size)), 26 * unit
+    )
+    wash = wash * (1 - 0.62 * halo) * (1 - mask)
+    figure = as_array(layers.colour)
+    grey = luminance(figure)
+    density = np.clip((0.94 - grey) * 0.84, 0, 1)
+    density = displace(blur(density, 2.2 * unit), 2.0 * unit, 26 * unit, rng)
+    pool = np.clip(density - blur(density, 9 * unit), 0, 1)
+    density = density * (0.74 + 0.5 * noise(shape, 70 * unit, rng)) + 0.5 * pool
+    ink = np.clip(wash + density * mask, 0, 0.95)
+    picture = paper * (1 - ink[..., None] * (1 - INK))
+    tint = displace(blur(figure, 3 * unit), 2.5 * unit, 30 * unit, rng)
+    chroma = tint / np.maximum(luminance(tint)[..., None], 0.2)
+    picture *= (
+        1
+        + (np.clip(chroma, 0.45, 1.5) - 1)
+        * (0.34 * mask * (0.7 + 0.6 * noise(shape, 90 * unit, rng)))[..., None]
+    )
+    lines = _brush_lines(layers.line, shape, unit, rng)
+    picture = picture * (1 - (lines * (0.35 + 0.65 * mask))[..., None] * (1 - INK * 0.6))
+    return _stamp(as_image(picture), layers, rng)
+
+
+def _paper(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    height, width = shape
+    fibres = rng.random((height // 2 + 1, width // 14 + 1), dtype=np.float32)
+    across = np.asarray(Image.fromarray(fibres).resize((width, height), Image.Resampling.BICUBIC))
+    grain = 0.5 * across + 0.5 * rng.random(shape, dtype=np.float32)
+    stain = noise(shape, 320, rng)
+    value = 1 - 0.045 * grain - 0.06 * stain
+    return value[..., None] * np.asarray([0.985, 0.962, 0.908], np.float32)
+
+
+def _background(layers: Layers, shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Array:
+    assert layers.back and layers.back_line
+    grey = luminance(as_array(layers.back))
+    low, high = np.quantile(grey[::8, ::8], (0.02, 0.85))
+    tone = np.clip((high - grey) / max(high - low, 0.2), 0, 1)
+    wet = displace(blur(tone, 9 * unit), 12 * unit, 60 * unit, rng)
+    crisp = displace(blur(tone, 2 * unit), 4 * unit, 24 * unit, rng)
+    pooled = np.clip(wet - blur(wet, 16 * unit), 0, 1)
+    streaks = np.asarray(
+        Image.fromarray(rng.random((shape[0] // 2, max(2, shape[1] // 60)), dtype=np.float32)).resize(
+            (shape[1], shape[0]), Image.Resampling.BICUBIC
+        )
+    )
+    wash = 0.3 * wet + 0.3 * crisp**1.6 + 0.8 * pooled
+    wash *= 0.6 + 0.7 * noise(shape, 180 * unit, rng, 3)
+    wash *= 0.86 + 0.28 * streaks
+    mist = np.clip((noise(shape, 300 * unit, rng, 3) - 0.46) * 3.2, 0, 1)
+    wash *= 1 - 0.72 * mist
+    lines = _brush_lines(layers.back_line, shape, unit, rng) * (1 - 0.8 * mist)
+    wash = np.maximum(wash, lines * 0.5)
+    edge = edge_distance(shape) / (70 * unit) + (noise(shape, 130 * unit, rng) - 0.5) * 1.6
+    return np.clip(wash, 0, 0.92) * np.clip(edge, 0, 1)
+
+
+def _brush_lines(line: Image.Image, shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Array:
+    """Return lines that swell, thin and run dry."""
+    thick = as_array(line.filter(ImageFilter.MaxFilter(3)))
+    thin = as_array(line)
+    swell = np.clip((noise(shape, 60 * unit, rng) - 0.38) * 4, 0, 1)
+    drawn = displace(thin + (thick - thin) * swell, 1.6 * unit, 34 * unit, rng)
+    dry = np.clip(0.4 + 2.2 * (noise(shape, 9 * unit, rng) - 0.28) + swell, 0.25, 1)
+    return np.clip(drawn * dry + 0.35 * blur(drawn, 3 * unit), 0, 1)
+
+
+def _stamp(image: Image.Image, layers: Layers, rng: np.random.Generator) -> Image.Image:
+    """Print a red seal in the lower corner away from the head: carved strokes that are no letters."""
+    width, height = image.size
+    size = round(0.062 * max(width, height))
+    seal = Image.new("L", (size * 2, size * 2))
+    draw = ImageDraw.Draw(seal)
+    edge = size // 8
+    draw.rounded_rectangle((0, 0, size * 2 - 1, size * 2 - 1), size // 4, fill=255)
+    draw.rounded_rectangle(
+        (edge, edge, size * 2 - 1 - edge, size * 2 - 1 - edge), size // 6, outline=0, width=max(1, size // 14)
+    )
+    pen = max(2, size // 8)
+    c = size
+    draw.arc(
+        (c - size * 0.55, c - size * 0.55, c + size * 0.55, c + size * 0.55), 200, 520, fill=0, width=pen
+    )
+    draw.line(
+        (c - size * 0.3, c + size * 0.15, c, c - size * 0.25, c + size * 0.3, c + size * 0.15),
+        fill=0,
+        width=pen,
+    )
+    draw.ellipse((c - pen, c + size * 0.18, c + pen, c + size * 0.18 + 2 * pen), fill=0)
+    stamp = as_array(seal.reduce(2)) * np.clip(noise((size, size), 5, rng) * 2.4 - 0.15, 0.35, 1)
+    x = (
+        width - size - round(0.04 * max(width, height))
+        if layers.head[0] < width / 2
+        else round(0.04 * max(width, height))
+    )
+    y = height - size - round(0.045 * max(width, height))
+    image.paste((186, 48, 40), (x, y), as_image(stamp * 0.92))
+    return image
