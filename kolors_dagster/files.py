@@ -1,10 +1,12 @@
 """Files and folders that appear whole or not at all."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kolors_dagster.errors import UserError
 
@@ -50,6 +52,17 @@ def write_whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(previous, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole, readable by people and the same bytes for the same value."""
+    with write_whole_file(path) as aside:
+        aside.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def restore_folder(path: Path) -> None:

@@ -1,0 +1,33 @@
+# make story | test | ui | lint | bench; the first of them makes .venv from constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+
+.PHONY: story test ui lint format bench
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+story: .venv/.ready
+	@$(BIN)/kolors-dagster story
+
+test: .venv/.ready
+	$(BIN)/pytest
+
+ui: .venv/.ready
+	@mkdir -p "$(DAGSTER_HOME)" && cp -n dagster.yaml "$(DAGSTER_HOME)/dagster.yaml" || true
+	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+
+lint: .venv/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.ready
+	$(BIN)/python -m benchmarks.story

@@ -1,0 +1,5 @@
+"""`python -m kolors_dagster.cli`."""
+
+from kolors_dagster.cli import main
+
+main()

@@ -1,0 +1,82 @@
+"""The commands and their options."""
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from kolors_dagster.errors import UserError
+
+app = typer.Typer(
+    help="Teach Kolors a style, draw a story in eight panels, and know what made each picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Story = Annotated[str, typer.Argument(help="A story: the name of a file in data/stories, without .yaml.")]
+Style = Annotated[str, typer.Option(help="A style: the name of a file in data/styles, without .yaml.")]
+Model = Annotated[
+    str | None,
+    typer.Option(envvar="KOLORS_MODEL", help="kolors-mini (default), kolors, or a folder with Kolors in it."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+
+@app.command(epilog="Example: kolors-dagster story star-wish --style ink-wash")
+def story(story: Story = "star-wish", style: Style = "anime", model: Model = None) -> None:
+    """Bring a story up to date, with everything it needs and only that, and say where its pages lie."""
+    _choose_model(model)
+    from kolors_dagster.cli.update import update_story
+
+    update_story(story, style)
+
+
+@app.command(epilog="Example: kolors-dagster train watercolour")
+def train(style: Annotated[str, typer.Argument(help="The style to train.")], model: Model = None) -> None:
+    """Bring a style's LoRA up to date."""
+    _choose_model(model)
+    from kolors_dagster.cli.update import update_style
+
+    update_style(style)
+
+
+@app.command(epilog="Example: kolors-dagster status star-wish --style anime --json")
+def status(
+    story: Story = "star-wish", style: Style = "anime", model: Model = None, json: Json = False
+) -> None:
+    """Say of each asset of a story whether it is fresh, stale or missing, and why."""
+    _choose_model(model)
+    from kolors_dagster.cli.status import print_status
+
+    print_status(story, style, as_json=json)
+
+
+@app.command(epilog="Example: kolors-dagster doctor --model kolors")
+def doctor(model: Model = None, json: Json = False) -> None:
+    """Look at this machine and say what would not work and how to mend it."""
+    _choose_model(model)
+    from kolors_dagster.cli.doctor import print_diagnosis
+
+    if not print_diagnosis(as_json=json):
+        raise typer.Exit(1)
+
+
+def _choose_model(model: str | None) -> None:
+    if model:
+        os.environ["KOLORS_MODEL"] = model
+
+
+def main() -> NoReturn:
+    """Run the command line; a person's mistake ends it with one message."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,120 @@
+"""The eight panels: one model load, one batch, and only the panels asked for."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from safetensors import safe_open
+
+from kolors_dagster.defs.failures import failing_clearly, require
+from kolors_dagster.defs.metadata import show_file
+from kolors_dagster.defs.outputs import output_file
+from kolors_dagster.defs.partitions import STYLES_AND_STORIES
+from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
+from kolors_dagster.files import read_json
+from kolors_dagster.hashing import hash_file
+from kolors_dagster.kolors.request import DrawRequest
+from kolors_dagster.specs import PANELS, ResolvedPanel, SamplingRecipe
+from kolors_dagster.story.provenance import panel_record, read_picture, write_panel
+from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
+from kolors_dagster.story.store import PanelStore
+
+CODE_VERSION = "1"  # of everything that turns a recipe into pixels
+
+
+@dg.multi_asset(
+    name="panels",
+    specs=[
+        dg.AssetSpec(
+            f"panel_{number}",
+            deps=[f"prompt_{number}", "sampling_recipe", "lora_checkpoint", "base_model"],
+            group_name="story",
+            description=f"Panel {number}, drawn from its own seed alone.",
+            code_version=CODE_VERSION,
+            skippable=True,
+            kinds={"diffusers", "pytorch"},
+        )
+        for number in range(1, PANELS + 1)
+    ],
+    can_subset=True,
+    partitions_def=STYLES_AND_STORIES,
+    pool=GPU_POOL,
+)
+def panels(context: dg.AssetExecutionContext, kolors: KolorsResource) -> Iterator[dg.MaterializeResult]:
+    """Draw the panels asked for; one that was drawn before with the same recipe is taken from the store."""
+    style, story = (context.partition_key.keys_by_dimension[name] for name in ("style", "story"))
+    numbers = sorted(int(key.path[-1].removeprefix("panel_")) for key in context.selected_asset_keys)
+    with failing_clearly():
+        lora = require(output_file("lora_checkpoint", style), "lora_checkpoint", "train_style")
+        described = _read_lora(lora)
+        recipes = {number: _make_recipe(kolors, story, number, style, described) for number in numbers}
+        facts = {"story": story, "style": style, "lora": described}
+        store = PanelStore()
+        found = {number: store.find(recipe_key(recipe)) for number, recipe in recipes.items()}
+        for number, path in found.items():
+            if path is not None:
+                yield _deliver(path, recipes[number], facts, style, story, {"from_store": True})
+        missing = [recipes[number] for number in numbers if found[number] is None]
+        for drawn in kolors.bundle().draw([_request(recipe) for recipe in missing], lora) if missing else ():
+            recipe = recipes[drawn.number]
+            record = panel_record(recipe, facts)
+            path = store.put(record["recipe_key"], drawn.image, record)
+            cost = {"from_store": False, "seconds": drawn.seconds, "peak_memory_mib": drawn.peak_memory_mib}
+            yield _deliver(path, recipe, facts, style, story, cost)
+
+
+def _read_lora(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    return {"sha256": hash_file(path), **metadata}
+
+
+def _make_recipe(
+    kolors: KolorsResource, story: str, number: int, style: str, lora: dict[str, Any]
+) -> PanelRecipe:
+    prompt = require(output_file(f"prompt_{number}", story), f"prompt_{number}", "write_story")
+    sampling = require(output_file("sampling_recipe", story), "sampling_recipe", "write_story")
+    model = kolors.base_model()
+    return make_panel_recipe(
+        ResolvedPanel.model_validate(read_json(prompt)),
+        SamplingRecipe.model_validate(read_json(sampling)),
+        lora["trigger_words"],
+        BaseModelDefaults(
+            model.name, model.version, model.default_size, model.default_size, model.default_steps
+        ),
+        lora_name=style,
+        lora_sha256=lora["sha256"],
+        device=kolors.torch_device().type,
+        dtype=kolors.dtype_name(),
+        code_version=CODE_VERSION,
+    )
+
+
+def _request(recipe: PanelRecipe) -> DrawRequest:
+    return DrawRequest(**{field.name: getattr(recipe, field.name) for field in fields(DrawRequest)})
+
+
+def _deliver(
+    stored: Path, recipe: PanelRecipe, facts: dict[str, Any], style: str, story: str, cost: dict[str, Any]
+) -> dg.MaterializeResult:
+    """Write the panel where its story has it, with this story's own record."""
+    image, _ = read_picture(stored)
+    path = output_file(f"panel_{recipe.number}", style, story)
+    write_panel(path, image, panel_record(recipe, facts))
+    _, record = read_picture(path)
+    return dg.MaterializeResult(
+        asset_key=f"panel_{recipe.number}",
+        data_version=dg.DataVersion(record["pixels_sha256"]),
+        metadata={
+            "picture": show_file(path),
+            "prompt": recipe.prompt,
+            "negative_prompt": recipe.negative_prompt,
+            "seed": str(recipe.seed),
+            "recipe": dg.MetadataValue.json(record["recipe"]),
+            "lora_sha256": recipe.lora_sha256,
+            "file": dg.MetadataValue.path(str(path)),
+            **cost,
+        },
+    )

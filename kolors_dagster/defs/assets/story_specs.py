@@ -1,0 +1,86 @@
+"""A story's file as assets: one per panel, one for how all are drawn, one for the words on the page."""
+
+from typing import Any
+
+import dagster as dg
+
+from kolors_dagster.defs.config import (
+    PanelOverrides,
+    SamplingOverrides,
+    StoryTextOverrides,
+    apply_overrides,
+    list_overrides,
+)
+from kolors_dagster.defs.failures import failing_clearly
+from kolors_dagster.defs.outputs import output_file
+from kolors_dagster.defs.partitions import STORIES
+from kolors_dagster.defs.sources import SOURCE_VERSION, STORY_SOURCES, read_story
+from kolors_dagster.errors import UserError
+from kolors_dagster.files import write_json
+from kolors_dagster.hashing import hash_json
+from kolors_dagster.specs import PANELS, StorySpec, resolve_panel
+
+
+def _materialize(asset: str, story: StorySpec, output: dict[str, Any], overrides: dg.Config) -> dg.MaterializeResult:
+    write_json(output_file(asset, story.name), output)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(hash_json(output)),
+        metadata={
+            SOURCE_VERSION: STORY_SOURCES[asset](story),
+            asset: dg.MetadataValue.json(output),
+            "changed_in_launchpad": list_overrides(overrides),
+        },
+    )
+
+
+def _make_prompt(number: int) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=f"prompt_{number}",
+        partitions_def=STORIES,
+        group_name="story",
+        code_version="1",
+        description=f"What panel {number} shows: its prompt with the characters written out, and its seed.",
+    )
+    def prompt(
+        context: dg.AssetExecutionContext,
+        config: PanelOverrides,  # type: ignore[valid-type]
+    ) -> dg.MaterializeResult:
+        with failing_clearly():
+            story = read_story(context.partition_key)
+            panel = apply_overrides(story.panels[number - 1], config)
+            try:
+                resolved = resolve_panel(panel, number, story.characters, story.negative_prompt)
+            except ValueError as error:
+                raise UserError(f"run config: {error}", "use a character of the story's file") from None
+            return _materialize(f"prompt_{number}", story, resolved.model_dump(), config)
+
+    return prompt
+
+
+PROMPTS = [_make_prompt(number) for number in range(1, PANELS + 1)]
+
+
+@dg.asset(partitions_def=STORIES, group_name="story", code_version="1")
+def sampling_recipe(
+    context: dg.AssetExecutionContext,
+    config: SamplingOverrides,  # type: ignore[valid-type]
+) -> dg.MaterializeResult:
+    """How the story's panels are drawn: guidance, LoRA weight, steps and size."""
+    with failing_clearly():
+        story = read_story(context.partition_key)
+        recipe = apply_overrides(story.sampling, config)
+        return _materialize("sampling_recipe", story, recipe.model_dump(), config)
+
+
+@dg.asset(partitions_def=STORIES, group_name="story", code_version="1")
+def captions(context: dg.AssetExecutionContext, config: StoryTextOverrides) -> dg.MaterializeResult:
+    """The words on the page: the title and a caption for each panel; they change no picture."""
+    with failing_clearly():
+        story = read_story(context.partition_key)
+        words = [panel.caption for panel in story.panels] if config.captions is None else config.captions
+        if len(words) != PANELS:
+            raise UserError(
+                f"run config: captions: {len(words)} of them", f"write {PANELS}, one for each panel"
+            )
+        output = {"title": config.title or story.title, "captions": words}
+        return _materialize("captions", story, output, config)

@@ -1,0 +1,42 @@
+"""What the command line shows of a run: a line as each asset starts and ends, and warnings."""
+
+import logging
+import sys
+
+import dagster as dg
+from dagster import DagsterEventType
+
+_SHOWN = ("kept", "rejected", "images", "steps", "last_loss", "from_store", "seconds")
+
+
+class _BriefHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        line = _describe(record)
+        if line:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _describe(record: logging.LogRecord) -> str | None:
+    meta = getattr(record, "dagster_meta", None) or {}
+    event = meta.get("dagster_event")
+    if event is None:
+        return (
+            f"    ! {meta.get('orig_message', record.getMessage())}"
+            if record.levelno >= logging.WARNING
+            else None
+        )
+    if event.event_type == DagsterEventType.STEP_START:
+        return f"  … {event.step_key}"
+    if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+        found = event.step_materialization_data.materialization
+        shown = [f"{name} {found.metadata[name].value}" for name in _SHOWN if name in found.metadata]
+        return f"  ✓ {found.asset_key.to_user_string()}" + (f"  ({', '.join(shown)})" if shown else "")
+    return None
+
+
+@dg.logger(config_schema={}, description="One short line for each asset.")
+def brief(init_context: dg.InitLoggerContext) -> logging.Logger:
+    """Log a run for a person at a terminal; the event log keeps all of it."""
+    logger = logging.Logger("kolors_dagster.brief", logging.INFO)
+    logger.addHandler(_BriefHandler())
+    return logger

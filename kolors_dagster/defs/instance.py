@@ -1,0 +1,64 @@
+"""The Dagster instance that the command line and the UI share."""
+
+import os
+import shutil
+import socket
+
+import dagster as dg
+import psutil
+
+from kolors_dagster.defs.partitions import sync_partitions
+from kolors_dagster.defs.resources import GPU_POOL
+from kolors_dagster.errors import UserError
+from kolors_dagster.paths import PROJECT_ROOT
+
+PROCESS_TAG = "kolors/process"
+
+
+def open_instance() -> dg.DagsterInstance:
+    """Return the instance at `$DAGSTER_HOME` (or `.dagster_home` of the project), ready for a run.
+
+    `dagster.yaml` of the project is in force there unless the folder has its own; partitions are those of
+    the files, and runs whose process is gone are closed, so that none of them blocks the GPU.
+    """
+    home = os.environ.setdefault("DAGSTER_HOME", str(PROJECT_ROOT / ".dagster_home"))
+    if not os.path.isabs(home):
+        raise UserError(f"DAGSTER_HOME is {home!r}", "make it an absolute path, or leave it unset")
+    os.makedirs(home, exist_ok=True)
+    if not os.path.exists(os.path.join(home, "dagster.yaml")):
+        shutil.copyfile(PROJECT_ROOT / "dagster.yaml", os.path.join(home, "dagster.yaml"))
+    instance = dg.DagsterInstance.get()
+    sync_partitions(instance)
+    close_dead_runs(instance)
+    return instance
+
+
+def process_tag() -> str:
+    """Return what names this process among all that ever ran: host, pid and start."""
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark as failed the runs whose process on this machine is gone, and give back their place on the GPU."""
+    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for run in instance.get_runs(unfinished):
+        tag = run.tags.get(PROCESS_TAG)
+        if tag is not None and _is_gone(tag):
+            instance.report_run_failed(
+                run, "its process was killed; the next run goes on from what it finished"
+            )
+    held = instance.event_log_storage.get_concurrency_info(GPU_POOL)
+    for run_id in held.active_run_ids | held.pending_run_ids:
+        holder = instance.get_run_by_id(run_id)
+        if holder is None or holder.is_finished:
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def _is_gone(tag: str) -> bool:
+    host, pid, started = tag.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" != started
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,64 @@
+"""What a person sees of a materialization in Dagster's UI: pictures, tables, sizes, times."""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import dagster as dg
+from PIL import Image
+
+from kolors_dagster.story.thumbnail import thumbnail_data_uri
+
+Metadata = dict[str, Any]
+
+
+def show_picture(image: Image.Image, max_side: int = 256) -> dg.MarkdownMetadataValue:
+    """Return a picture for the UI, small enough to live in the event log."""
+    return dg.MetadataValue.md(f"![picture]({thumbnail_data_uri(image, max_side)})")
+
+
+def show_file(path: Path, max_side: int = 256) -> dg.MarkdownMetadataValue:
+    """Return a picture file for the UI."""
+    with Image.open(path) as image:
+        return show_picture(image.convert("RGB"), max_side)
+
+
+def show_png(png: bytes) -> dg.MarkdownMetadataValue:
+    """Return a small PNG for the UI as it is."""
+    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def show_table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
+    """Return rows as a table for the UI."""
+    if not rows:
+        return dg.MetadataValue.text("none")
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(row)) for row in rows],
+        schema=dg.TableSchema([dg.TableColumn(name, _column_type(value)) for name, value in rows[0].items()]),
+    )
+
+
+def _column_type(value: Any) -> str:
+    return {int: "int", float: "float", bool: "bool"}.get(type(value), "string")
+
+
+def show_size(path: Path) -> float:
+    """Return the size of a file or a folder in MiB."""
+    files = [path] if path.is_file() else [child for child in path.rglob("*") if child.is_file()]
+    return round(sum(file.stat().st_size for file in files) / 2**20, 2)
+
+
+@contextmanager
+def measure(metadata: Metadata) -> Iterator[None]:
+    """Add to `metadata` how long the block took and the process's memory at its highest so far."""
+    import resource
+    import sys
+
+    start = perf_counter()
+    yield
+    metadata["seconds"] = round(perf_counter() - start, 2)
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage's bytes or KiB
+    metadata["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)

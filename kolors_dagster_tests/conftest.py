@@ -1,0 +1,63 @@
+"""A small project of its own for a test: styles, stories, a Dagster home, all in a temporary folder."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from PIL import Image, ImageDraw
+
+from kolors_dagster.defs.instance import open_instance
+
+STYLE = {
+    "name": "tiny",
+    "title": "小",
+    "trigger_words": "二次元",
+    "source": {"kind": "folder", "path": "pictures/tiny"},
+    "process": [{"image_shape_filter": {"min_width": 48, "min_height": 48, "any_or_all": "all"}}],
+    "training": {"steps": 3, "rank": 2, "resolution": 64, "checkpoint_every": 2},
+}
+STORY = {
+    "name": "walk",
+    "title": "散步",
+    "characters": {"女孩": "一个紫色短发的女孩"},
+    "negative_prompt": "模糊",
+    "sampling": {"steps": 2, "width": 64, "height": 64},
+    "panels": [{"prompt": f"{{女孩}}走过第{n}条街", "caption": f"第{n}条街。"} for n in range(1, 8)]
+    + [{"prompt": "空无一人的街", "caption": "她回家了。"}],
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the data root of a project with the style `tiny` and the story `walk`, both quick to make."""
+    root = tmp_path / "data"
+    write_spec(root / "styles" / "tiny.yaml", STYLE)
+    write_spec(root / "stories" / "walk.yaml", STORY)
+    pictures = root / "pictures" / "tiny"
+    pictures.mkdir(parents=True)
+    for number in range(4):
+        draw_picture(pictures / f"{number}.png", 64, number)
+    draw_picture(pictures / "small.png", 40, 9)
+    (pictures / "broken.jpg").write_bytes(b"not a picture")
+    monkeypatch.setenv("KOLORS_DATA", str(root))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KOLORS_MODEL", raising=False)
+    return root
+
+
+@pytest.fixture
+def instance(project: Path) -> dg.DagsterInstance:
+    """Return the Dagster instance of `project`, on disk, with the project's dagster.yaml in force."""
+    return open_instance()
+
+
+def write_spec(path: Path, spec: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(spec, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def draw_picture(path: Path, side: int, number: int) -> None:
+    image = Image.new("RGB", (side, side), (40 * number % 255, 90, 200))
+    ImageDraw.Draw(image).ellipse((8, 8, side - 8, side - 8 - number), fill=(250, 40 * number % 255, 60))
+    image.save(path)
