@@ -22,6 +22,7 @@ def test_shipped_stories_need_nothing_else():
 
 
 def test_what_it_lacks_is_shown_and_told():
+    assert replace_missing("cafe\u0301 ❤\ufe0f") == ("café 〓", ["❤"])
     assert replace_missing("星👧愿𠮷👧 \n") == ("星〓愿〓〓 \n", ["👧", "𠮷"])
 
 
