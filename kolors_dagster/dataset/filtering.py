@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -105,15 +104,7 @@ def _recipe(process: Process, count: int) -> str:
 def _run(process: Process, count: int, work: Path) -> tuple[int, Funnel]:
     """Run dj-process in `work`; return its exit status and how many rows went in and out of each operator."""
     funnel: Funnel = []
-    command = [sys.executable, "-m", "kolors_dagster.dataset.run_data_juicer", "--config", RECIPE]
-    environment = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_CACHE": str(work / "cache"),
-        "HF_DATASETS_OFFLINE": "1",
-    }
-    here = str(Path(__file__).resolve().parents[2])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_CACHE": str(work / "cache")}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Data-Juicer", total=len(process))
 
@@ -125,7 +116,14 @@ def _run(process: Process, count: int, work: Path) -> tuple[int, Funnel]:
                 progress.update(bar, advance=1, description=f"Data-Juicer: {left} left after {done[2]}")
 
         with (work / LOG).open("w", encoding="utf-8") as log:
-            status = run_watched(command, work, environment, None, log, read)
+            status = run_watched(
+                "kolors_dagster.dataset.run_data_juicer",
+                ["--config", RECIPE],
+                work,
+                log,
+                offline,
+                on_line=read,
+            )
     return status, funnel
 
 

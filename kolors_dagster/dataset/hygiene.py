@@ -8,6 +8,7 @@ import hashlib
 import io
 import shutil
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,10 @@ def _read_clean(source: Path) -> tuple[Image.Image, str | None]:
     try:
         if source.stat().st_size == 0:
             raise BadImage("empty", "the file has no bytes")
-        opened = Image.open(source, formats=_FORMATS)
+        with warnings.catch_warnings():
+            # The limit where Pillow warns is checked below, with a reason that names the size.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(source, formats=_FORMATS)
     except UnidentifiedImageError:
         raise BadImage("not_an_image", "no decoder knows its content, whatever its name says") from None
     except Image.DecompressionBombError:

@@ -68,10 +68,12 @@ def _free_only_loaded_models() -> None:
 
 def _failing_operator(error: Exception) -> str | None:
     """Return the operator that raised: the one whose method stands in the traceback."""
+    from data_juicer.ops.base_op import OP
+
     trace, found = error.__traceback__, None
     while trace:
         owner = trace.tb_frame.f_locals.get("self")
-        found = getattr(owner, "_name", None) if hasattr(owner, "_op_cfg") else found
+        found = getattr(owner, "_name", found) if isinstance(owner, OP) else found
         name = trace.tb_frame.f_locals.get("op_name")
         if trace.tb_frame.f_code.co_name == "load_ops" and isinstance(name, str):
             found = name

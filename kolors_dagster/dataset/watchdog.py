@@ -1,16 +1,19 @@
-"""Run a program that may hang, and end it when it does nothing for too long."""
+"""Run one of our own modules in a process of its own, and end it when it does nothing for too long."""
 
 import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-import psutil  # type: ignore[import-untyped]
+import psutil
+
+import kolors_dagster
 
 _LOOK_EVERY = 0.25  # seconds
 # A client that waits for a server uses next to no processor; one that unpacks or converts uses a lot.
@@ -26,23 +29,24 @@ class Silence(Exception):
 
 
 def run_watched(
-    command: Sequence[str],
+    module: str,
+    arguments: Sequence[str],
     folder: Path,
-    environment: Mapping[str, str],
-    silence: float | None,
     log: IO[str],
+    environment: Mapping[str, str] | None = None,
+    silence: float | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> int:
-    """Run `command` in `folder`, all its output to `log`, and return its exit status.
+    """Run `python -m module` in `folder`, all its output to `log`, and return its exit status.
 
     A carriage return ends a line too, so progress bars count as output; `on_line` gets each line. Raises
-    Silence after `silence` seconds without output or work (None: never). The program and what it started
-    are ended whatever happens here, an interrupt included.
+    Silence after `silence` seconds without output or work (None: never). `environment` adds to ours. The
+    program and what it started are ended whatever happens here, an interrupt included.
     """
     child = subprocess.Popen(
-        command,
+        [sys.executable, "-m", module, *arguments],
         cwd=folder,
-        env=dict(environment),
+        env={**os.environ, **_import_path(), **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -61,6 +65,12 @@ def run_watched(
         _end(child)
         reader.join(timeout=10)
         log.flush()
+
+
+def _import_path() -> dict[str, str]:
+    """Let the program find this package where it was found now, installed or not."""
+    root = str(Path(kolors_dagster.__file__).parents[1])
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
 
 
 class _Alive:

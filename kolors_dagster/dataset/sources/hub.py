@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from kolors_dagster.specs import ModelScopeSource
 # A download that moves no byte for so many seconds is given up; the client itself would wait 20 minutes.
 TIMEOUT_VARIABLE = "KOLORS_HUB_TIMEOUT"
 TIMEOUT_SECONDS = 60.0
+_CLIENT = "kolors_dagster.dataset.sources.hub_client"
 
 
 def collect_hub(source: ModelScopeSource, work: Path) -> Collected:
@@ -25,10 +25,9 @@ def collect_hub(source: ModelScopeSource, work: Path) -> Collected:
     token comes from MODELSCOPE_API_TOKEN alone, which the client reads itself. Raises UserError.
     """
     result, request = work / "result.json", {**source.model_dump(), "folder": str(work)}
-    command = [sys.executable, "-m", "kolors_dagster.dataset.sources.hub_client", json.dumps(request)]
     with (work / "client.log").open("w+", encoding="utf-8", errors="replace") as log:
         try:
-            run_watched(command, work, os.environ, hub_timeout(), log)
+            run_watched(_CLIENT, [json.dumps(request)], work, log, silence=hub_timeout())
         except Silence as silence:
             raise _failed(
                 source,

@@ -6,10 +6,12 @@ because `MsDataset.load` patches the `datasets` library while it works.
 
 import difflib
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
 
+from kolors_dagster.dataset.sources.hub_downloads import mend_downloads
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import write_whole_file
 
@@ -18,25 +20,49 @@ def main() -> None:
     """Answer one request; whatever goes wrong becomes `problem` and `fix` in `result.json`."""
     request = json.loads(sys.argv[1])
     folder = Path(request["folder"])
+    complaints = _Complaints(logging.ERROR)
     try:
-        answer: dict[str, Any] = {"rows": _read(request, folder)}
+        answer: dict[str, Any] = {"rows": _read(request, folder, complaints)}
     except UserError as error:
         answer = {"problem": error.problem, "fix": error.fix}
     except Exception as error:
-        answer = {"problem": _explain(error), "fix": _fix_for(error)}
+        answer = {"problem": _explain(error, complaints.messages), "fix": _fix_for(error)}
     with write_whole_file(folder / "result.json") as path:
         path.write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
 
 
-def _read(request: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+class _Complaints(logging.Handler):
+    """What the client logged as an error: it says more than the exception that comes of it in the end."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+def _read(request: dict[str, Any], folder: Path, complaints: logging.Handler) -> list[dict[str, Any]]:
     from datasets import Image  # type: ignore[import-untyped]
     from modelscope.msdatasets import MsDataset
+    from modelscope.utils.config_ds import DOWNLOADED_DATASETS_DIR, MS_DATASETS_CACHE
+    from modelscope.utils.logger import get_logger
+
+    get_logger().addHandler(complaints)
+    mend_downloads()
+    # Downloads stay in the client's own cache. The tables made of them do not: they are remembered by the
+    # revision's name alone, and would hide that the data set has changed.
+    downloads, tables = Path(MS_DATASETS_CACHE, DOWNLOADED_DATASETS_DIR), folder / "tables"
+    downloads.mkdir(parents=True, exist_ok=True)
+    tables.mkdir()
+    (tables / DOWNLOADED_DATASETS_DIR).symlink_to(downloads)
 
     loaded = MsDataset.load(
         request["dataset"],
         subset_name=request["subset"],
         split=request["split"],
         version=request["revision"] or "master",
+        cache_dir=str(tables),
     )
     # `MsDataset.load` gives its own wrapper for the hub's old kind of data set, else the plain one.
     table = getattr(loaded, "ds_instance", loaded)
@@ -90,14 +116,15 @@ def _put(name: str, index: int, value: Any, caption: Any, folder: Path) -> dict[
     return {"source": name, "file": file, "caption": caption}
 
 
-def _explain(error: BaseException) -> str:
-    """Return what happened in one line: the innermost error, which is the one that says it."""
+def _explain(error: BaseException, complaints: list[str]) -> str:
+    """Return what happened in one line: the first cause, and what the client logged last."""
     while error.__cause__ or (error.__context__ and not error.__suppress_context__):
         inner = error.__cause__ or error.__context__
         if inner is None:
             break
         error = inner
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:600]
+    logged = f" (it logged: {' '.join(complaints[-1].split())})" if complaints else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:600] + logged[:600]
 
 
 def _fix_for(error: BaseException) -> str | None:
