@@ -10,7 +10,7 @@ def thumbnail_data_uri(image: Image.Image, max_side: int = 256) -> str:
     """Return `image` as a WebP data URI, its longer side at most `max_side` pixels; never enlarged.
 
     It is meant for markdown metadata, `![panel 1](data:…)`, which Dagster keeps in its event log: 256 pixels
-    of a drawing are some 5 to 10 KB.
+    of a drawing are some 10 KB.
     """
     small = image.convert("RGB")
     small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)

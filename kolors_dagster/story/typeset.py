@@ -71,7 +71,7 @@ def break_lines(text: str, size: int, measure: float) -> list[Line]:
     for end in range(1, len(pieces) + 1):
         if not _may_break(pieces, end):
             continue
-        options = []
+        options: list[tuple[int, float, int]] = []
         for start in reversed(best):
             line = set_line(_trim(pieces[start:end]), size)
             if line.width > measure and options:
