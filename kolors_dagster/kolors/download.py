@@ -26,6 +26,7 @@ _CONFIGS = {
     "tokenizer_config.json",
 }
 _MANIFEST = ".download.json"
+_LOCKS = ".cache"  # where the client keeps its locks while it works
 _MARGIN = 2**30  # bytes to leave free on the disk
 _SEED = 0
 _GO_ON = (
@@ -107,11 +108,12 @@ def _download_kolors(folder: Path) -> Path:
     print(LICENCE, file=sys.stderr)
     _check_disk(folder, sum(file.size for path, file in paths.items() if not _has(folder, path, file.size)))
     for part, repository in KOLORS_REPOSITORIES.items():
-        _fetch(repository, folder / part, wanted[part])
+        _fetch(repository, folder / part, folder / _LOCKS, wanted[part])
     short = [path for path, file in paths.items() if not _has(folder, path, file.size)]
     if short:
         raise UserError(f"{folder}: not fully downloaded: {', '.join(short)}", _GO_ON)
     find_layout(folder)
+    shutil.rmtree(folder / _LOCKS, ignore_errors=True)
     write_json(manifest, {path: file.size for path, file in paths.items()})
     return folder
 
@@ -132,7 +134,7 @@ def _list(repository: str) -> list[RemoteFile]:
     return chosen
 
 
-def _fetch(repository: str, folder: Path, files: list[RemoteFile]) -> None:
+def _fetch(repository: str, folder: Path, locks: Path, files: list[RemoteFile]) -> None:
     """Download files whole (size and sha256 checked by the client against the hub's list)."""
     from modelscope.hub.snapshot_download import snapshot_download
 
@@ -140,7 +142,7 @@ def _fetch(repository: str, folder: Path, files: list[RemoteFile]) -> None:
         snapshot_download(
             repository,
             local_dir=str(folder),
-            cache_dir=str(folder / ".cache"),
+            cache_dir=str(locks),
             allow_patterns=[file.path for file in files],
         )
     except Exception as error:  # as above

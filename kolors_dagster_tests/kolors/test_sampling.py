@@ -1,0 +1,150 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kolors_dagster.kolors.loading import load_noise_schedule, load_scheduler
+from kolors_dagster.kolors.lora import load_lora
+from kolors_dagster.kolors.sampling import make_noise, sample_latents
+from kolors_dagster.kolors.text import TextEncoder
+from kolors_dagster.kolors.unet import KolorsUNet
+from kolors_dagster.kolors.vae import VAE
+from kolors_dagster_tests.kolors.conftest import relative_error
+
+PROMPTS = ["二次元，一个紫色长发女孩", "海边，一只猫"]
+NEGATIVES = ["text, 水印", ""]
+SEEDS = [11, 2**63 - 1]
+STEPS = 8
+
+
+def sample(
+    unet: KolorsUNet, encoder: TextEncoder, folder: Path, *, width: int, height: int, guidance_scale: float
+) -> torch.Tensor:
+    return sample_latents(
+        unet,
+        load_scheduler(folder),
+        encoder.encode(PROMPTS),
+        encoder.encode(NEGATIVES),
+        SEEDS,
+        width=width,
+        height=height,
+        steps=STEPS,
+        guidance_scale=guidance_scale,
+    )
+
+
+def sample_by_oracle(oracle: Any, *, width: int, height: int, guidance_scale: float) -> torch.Tensor:
+    return oracle(
+        PROMPTS,
+        negative_prompt=NEGATIVES,
+        latents=make_noise(SEEDS, width, height),
+        width=width,
+        height=height,
+        num_inference_steps=STEPS,
+        guidance_scale=guidance_scale,
+        output_type="latent",
+    ).images
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "guidance_scale"), [(128, 128, 4.0), (96, 136, 4.0), (64, 64, 1.0)]
+)
+def test_latents_are_those_of_diffusers(
+    unet: KolorsUNet,
+    text_encoder: TextEncoder,
+    oracle: Any,
+    mini_folder: Path,
+    width: int,
+    height: int,
+    guidance_scale: float,
+) -> None:
+    shape = {"width": width, "height": height, "guidance_scale": guidance_scale}
+    ours = sample(unet, text_encoder, mini_folder, **shape)
+    assert ours.shape == (2, 4, height // 8, width // 8)
+    assert relative_error(ours, sample_by_oracle(oracle, **shape)) <= 1e-4
+
+
+def test_latents_with_a_lora_are_those_of_diffusers(
+    unet: KolorsUNet, text_encoder: TextEncoder, oracle: Any, mini_folder: Path, lora_file: Path
+) -> None:
+    shape = {"width": 128, "height": 128, "guidance_scale": 4.0}
+    bare = sample(unet, text_encoder, mini_folder, **shape)
+    load_lora(unet, lora_file, 0.8)
+    ours = sample(unet, text_encoder, mini_folder, **shape)
+    oracle.load_lora_weights(lora_file, adapter_name="style")
+    oracle.set_adapters("style", 0.8)
+    try:
+        theirs = sample_by_oracle(oracle, **shape)
+    finally:
+        oracle.unload_lora_weights()
+    assert relative_error(ours, theirs) <= 1e-4
+    assert relative_error(ours, bare) > 0.01
+
+
+def test_a_panel_alone_is_the_panel_in_a_batch_of_eight(
+    unet: KolorsUNet, text_encoder: TextEncoder, mini_folder: Path, vae: VAE
+) -> None:
+    prompts, negatives = (
+        text_encoder.encode([f"第{n}幅" for n in range(8)]),
+        text_encoder.encode(["text"] * 8),
+    )
+    seeds, recipe = list(range(8)), {"width": 64, "height": 96, "steps": 20, "guidance_scale": 4.0}
+    scheduler = load_scheduler(mini_folder)
+    together = sample_latents(unet, scheduler, prompts, negatives, seeds, **recipe)
+    for row in (0, 5):
+        rows = slice(row, row + 1)
+        alone = sample_latents(unet, scheduler, prompts[rows], negatives[rows], seeds[rows], **recipe)
+        assert relative_error(alone, together[rows]) <= 1e-4
+        difference = vae.decode(alone).astype(int) - vae.decode(together[rows])
+        assert np.abs(difference).max() <= 2
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    unet: KolorsUNet, text_encoder: TextEncoder, mini_folder: Path
+) -> None:
+    shape = {"width": 64, "height": 64, "guidance_scale": 4.0}
+    first = sample(unet, text_encoder, mini_folder, **shape)
+    torch.manual_seed(5)
+    assert torch.equal(first, sample(unet, text_encoder, mini_folder, **shape))
+
+
+def test_noise_comes_from_each_seed_alone() -> None:
+    noise = make_noise([3, 4], 96, 64)
+    assert noise.shape == (2, 4, 8, 12)
+    assert torch.equal(noise[1:], make_noise([4], 96, 64))
+    assert abs(float(noise.mean())) < 0.2 and abs(float(noise.std()) - 1) < 0.2
+    assert not torch.equal(noise[0], noise[1])
+
+
+def test_guidance_of_one_runs_the_unet_once_a_picture(
+    unet: KolorsUNet, text_encoder: TextEncoder, mini_folder: Path
+) -> None:
+    rows, steps = [], []
+    unet.register_forward_pre_hook(lambda module, arguments: rows.append(len(arguments[0])))
+    for guidance_scale in (1.0, 4.0):
+        sample_latents(
+            unet,
+            load_scheduler(mini_folder),
+            text_encoder.encode(PROMPTS),
+            text_encoder.encode(NEGATIVES),
+            SEEDS,
+            width=64,
+            height=64,
+            steps=2,
+            guidance_scale=guidance_scale,
+            on_step=steps.append,
+        )
+    assert rows == [2, 2, 4, 4]
+    assert steps == [1, 2, 1, 2]
+
+
+def test_the_schedule_is_kolors_own(mini_folder: Path) -> None:
+    scheduler, schedule = load_scheduler(mini_folder), load_noise_schedule(mini_folder)
+    # Kolors: 1100 steps, sqrt(beta) linear from sqrt(0.00085) to sqrt(0.014).
+    betas = torch.linspace(0.00085**0.5, 0.014**0.5, 1100) ** 2
+    assert torch.allclose(schedule.betas, betas) and torch.allclose(scheduler.betas, betas)
+    assert schedule.config.prediction_type == scheduler.config.prediction_type == "epsilon"
+    scheduler.set_timesteps(50)
+    assert scheduler.timesteps.tolist() == [49 * 22 + 1 - 22 * n for n in range(50)]  # leading, offset 1

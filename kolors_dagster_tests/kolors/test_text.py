@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+import torch
+
+from kolors_dagster.kolors.request import MAX_TOKENS
+from kolors_dagster.kolors.text import TextEncoder
+from kolors_dagster_tests.kolors.conftest import relative_error
+
+TEXTS = ["二次元，一个紫色长发女孩在舞台上唱歌", "", "a girl, 龘 😀", "很长的一句话，" * 100]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_embeddings_are_those_of_diffusers(text_encoder: TextEncoder, oracle: Any, text: str) -> None:
+    ours = text_encoder.encode([text])
+    hidden_states, _, pooled, _ = oracle.encode_prompt(text, do_classifier_free_guidance=False)
+    assert ours.hidden_states.shape == (1, MAX_TOKENS, 256)
+    assert relative_error(ours.hidden_states, hidden_states) <= 1e-5
+    assert relative_error(ours.pooled, pooled) <= 1e-5
+
+
+def test_an_embedding_does_not_depend_on_the_texts_beside_it(text_encoder: TextEncoder) -> None:
+    together = text_encoder.encode(TEXTS)
+    for row, text in enumerate(TEXTS):
+        alone = text_encoder.encode([text])
+        assert torch.equal(together[row : row + 1].hidden_states, alone.hidden_states)
+        assert torch.equal(together[row : row + 1].pooled, alone.pooled)
+
+
+def test_different_texts_have_different_embeddings(text_encoder: TextEncoder) -> None:
+    purple, black = text_encoder.encode(["紫色头发", "黑色头发"]).pooled
+    assert relative_error(purple, black) > 0.01
+
+
+def test_counts_the_two_tokens_every_text_starts_with(text_encoder: TextEncoder) -> None:
+    assert text_encoder.count_tokens("") == 2
+    assert text_encoder.count_tokens("紫色长发，女孩") == 2 + 4
+    assert text_encoder.count_tokens(TEXTS[-1]) > MAX_TOKENS
