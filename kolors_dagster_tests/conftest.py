@@ -11,7 +11,6 @@ from kolors_dagster.defs.instance import open_instance
 
 STYLE = {
     "name": "tiny",
-    "title": "小",
     "trigger_words": "二次元",
     "source": {"kind": "folder", "path": "pictures/tiny"},
     "process": [{"image_shape_filter": {"min_width": 48, "min_height": 48, "any_or_all": "all"}}],

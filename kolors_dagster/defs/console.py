@@ -1,4 +1,4 @@
-"""What the command line shows of a run: a line as each asset starts and ends, and warnings."""
+"""What the command line shows of a run: a line for each asset made, and warnings."""
 
 import logging
 import sys
@@ -17,16 +17,9 @@ class _BriefHandler(logging.Handler):
 
 
 def _describe(record: logging.LogRecord) -> str | None:
-    meta = getattr(record, "dagster_meta", None) or {}
-    event = meta.get("dagster_event")
+    event: dg.DagsterEvent | None = getattr(record, "dagster_event", None)
     if event is None:
-        return (
-            f"    ! {meta.get('orig_message', record.getMessage())}"
-            if record.levelno >= logging.WARNING
-            else None
-        )
-    if event.event_type == DagsterEventType.STEP_START:
-        return f"  … {event.step_key}"
+        return f"    ! {record.getMessage()}" if record.levelno >= logging.WARNING else None
     if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
         found = event.step_materialization_data.materialization
         shown = [f"{name} {found.metadata[name].value}" for name in _SHOWN if name in found.metadata]
@@ -37,6 +30,6 @@ def _describe(record: logging.LogRecord) -> str | None:
 @dg.logger(config_schema={}, description="One short line for each asset.")
 def brief(init_context: dg.InitLoggerContext) -> logging.Logger:
     """Log a run for a person at a terminal; the event log keeps all of it."""
-    logger = logging.Logger("kolors_dagster.brief", logging.INFO)
+    logger = logging.Logger("kolors_dagster.brief", logging.DEBUG)  # Dagster's events are at that level
     logger.addHandler(_BriefHandler())
     return logger

@@ -7,6 +7,7 @@ another, the asset is stale. An edit in the Launchpad stays until the file itsel
 from collections.abc import Callable
 
 from kolors_dagster.dataset.source_state import describe_source_state
+from kolors_dagster.files import join_inside
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.paths import data_root, stories_folder, styles_folder
 from kolors_dagster.specs import PANELS, StorySpec, StyleSpec, load_story, load_style
@@ -16,12 +17,12 @@ SOURCE_VERSION = "source_version"
 
 def read_style(name: str) -> StyleSpec:
     """Read a style by its name; raises SpecError."""
-    return load_style(styles_folder() / f"{name}.yaml")
+    return load_style(join_inside(styles_folder(), f"{name}.yaml"))
 
 
 def read_story(name: str) -> StorySpec:
     """Read a story by its name; raises SpecError."""
-    return load_story(stories_folder() / f"{name}.yaml")
+    return load_story(join_inside(stories_folder(), f"{name}.yaml"))
 
 
 def raw_dataset_version(style: StyleSpec) -> str:

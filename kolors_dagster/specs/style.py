@@ -54,7 +54,6 @@ class StyleSpec(Spec):
     """One style, from `data/styles/<name>.yaml`; it becomes one LoRA."""
 
     name: Name = Field(description="The file's name without .yaml.")
-    title: Text = Field(description="What people call the style.")
     trigger_words: Text = Field(description="Stand in front of every caption and every prompt of the style.")
     source: Source = Field(description="Where the images come from: embedded, folder or modelscope.")
     caption: Text | None = Field(

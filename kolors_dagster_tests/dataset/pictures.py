@@ -16,4 +16,4 @@ def picture(width: int, height: int, seed: int = 0) -> Image.Image:
 
 def folder_style(path: Path, **fields: object) -> StyleSpec:
     source = FolderSource(kind="folder", path=str(path))
-    return StyleSpec(**{"name": "s", "title": "s", "trigger_words": "水墨画", "source": source, **fields})
+    return StyleSpec(**{"name": "s", "trigger_words": "水墨画", "source": source, **fields})

@@ -70,7 +70,7 @@ def hub(tmp_path, monkeypatch):
 def load(tmp_path, **fields):
     fields = {"dataset": "owner/pictures", "caption_column": "caption", **fields}
     source = ModelScopeSource(kind="modelscope", **fields)
-    style = StyleSpec(name="s", title="s", trigger_words="二次元", source=source)
+    style = StyleSpec(name="s", trigger_words="二次元", source=source)
     return build_raw_dataset(style, tmp_path / "out" / "raw", tmp_path)
 
 

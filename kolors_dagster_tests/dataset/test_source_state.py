@@ -34,7 +34,7 @@ def test_a_folder(tmp_path):
 
 def test_other_sources_go_by_their_spec(tmp_path):
     def state(source):
-        style = StyleSpec(name="s", title="s", trigger_words="s", source=source)
+        style = StyleSpec(name="s", trigger_words="s", source=source)
         return describe_source_state(style, tmp_path)
 
     drawn = EmbeddedSource(kind="embedded", drawing="anime")

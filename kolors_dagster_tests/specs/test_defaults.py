@@ -19,7 +19,7 @@ def test_sampling_defaults_leave_size_and_steps_to_the_base_model():
 
 def test_default_filters_are_shape_and_aspect():
     source = EmbeddedSource(kind="embedded", drawing="anime")
-    style = StyleSpec(name="s", title="S", trigger_words="s", source=source)
+    style = StyleSpec(name="s", trigger_words="s", source=source)
     assert style.process == [
         {"image_shape_filter": {"min_width": 1024, "min_height": 1024, "any_or_all": "any"}},
         {"image_aspect_ratio_filter": {"min_ratio": 0.5, "max_ratio": 2.0, "any_or_all": "any"}},

@@ -9,8 +9,8 @@ from kolors_dagster.specs import SpecError, load_story, load_style
 
 STYLE = """\
 name: mine
-title: 二次元
 trigger_words: 二次元
+caption: 一幅画
 source:
   kind: embedded
   drawing: anime
@@ -84,18 +84,18 @@ STYLE_MISTAKES = [
     ("  rank: 16", "  alpha: .inf", "8: training.alpha", "finite", "change"),
     ("  rank: 16", "  resolution: 100", "8: training.resolution", "a multiple of 8", "96 or 104"),
     ("  rank: 16", "  target_modules: []", "8: training.target_modules", "there are 0", "add 1 more"),
-    ("title: 二次元\n", "", "1: title", "missing", "add `title:`"),
-    ("title: 二次元", "title: '  '", "2: title", "empty", "write some text"),
-    ("title: 二次元", "title: 2024-01-01", "2: title", "read as a date", '`title: "2024-01-01"`'),
-    ("title: 二次元", "title: yes", "2: title", "read as true or false", '`title: "yes"`'),
-    ("title: 二次元", "title: [a]", "2: title", "must be text", "followed by text"),
-    ("title: 二次元", "title: &a [*a]", "2: title", "must be text", "followed by text"),
-    ("title: 二次元", "title: 甲\ntitle: 乙", "3: title", "twice (first on line 2)", "keep one"),
-    ("title: 二次元", "title: 二次元\n1: x", "3: 1", "unknown key", "keys here: name, title"),
-    ("title: 二次元", "title: \x07", "2", "U+0007", "delete it"),
-    ("title: 二次元", "title: [二次元", "3:14", "not valid YAML", "quotes"),
-    ("title: 二次元", "\ttitle: 二次元", "2:1", "not valid YAML", "indent with spaces"),
-    ("title: 二次元", "title: !!python/name:os.system", "2:8", "not valid YAML", "quotes"),
+    ("trigger_words: 二次元\n", "", "1: trigger_words", "missing", "add `trigger_words:`"),
+    ("trigger_words: 二次元", "trigger_words: '  '", "2: trigger_words", "empty", "write some text"),
+    ("trigger_words: 二次元", "trigger_words: 2024-01-01", "2: trigger_words", "read as a date", '`trigger_words: "2024-01-01"`'),
+    ("trigger_words: 二次元", "trigger_words: yes", "2: trigger_words", "read as true or false", '`trigger_words: "yes"`'),
+    ("trigger_words: 二次元", "trigger_words: [a]", "2: trigger_words", "must be text", "followed by text"),
+    ("trigger_words: 二次元", "trigger_words: &a [*a]", "2: trigger_words", "must be text", "followed by text"),
+    ("trigger_words: 二次元", "trigger_words: 甲\ntrigger_words: 乙", "3: trigger_words", "twice (first on line 2)", "keep one"),
+    ("trigger_words: 二次元", "trigger_words: 二次元\n1: x", "3: 1", "unknown key", "keys here: name, trigger_words"),
+    ("trigger_words: 二次元", "trigger_words: \x07", "2", "U+0007", "delete it"),
+    ("trigger_words: 二次元", "trigger_words: [二次元", "3:8", "not valid YAML", "quotes"),
+    ("trigger_words: 二次元", "\ttrigger_words: 二次元", "2:1", "not valid YAML", "indent with spaces"),
+    ("trigger_words: 二次元", "trigger_words: !!python/name:os.system", "2:16", "not valid YAML", "quotes"),
     ("name: mine", "name: Mine!", "1: name", "'Mine!' cannot be a name", "a-z"),
     ("name: mine", "name: ..", "1: name", "'..' cannot be a name", "a-z"),
     ("name: mine", "name: other", "1: name", "'other' is not the file's name", "`name: mine`"),
@@ -151,13 +151,13 @@ def check_mistake(path: Path, load, where: str, problem: str, fix: str) -> None:
 
 
 def test_each_of_several_mistakes_has_its_own_fix_in_the_files_order(tmp_path: Path):
-    text = STYLE.replace("title: 二次元", "titel: 二次元").replace("rank: 16", 'steps: "9"\n  seed: -1')
+    text = STYLE.replace("trigger_words: 二次元", "triger_words: 二次元").replace("rank: 16", 'steps: "9"\n  seed: -1')
     with pytest.raises(SpecError) as caught:
         load_style(write(tmp_path, text))
     path = tmp_path / "mine.yaml"
     assert str(caught.value).splitlines() == [
-        f"{path}:2: titel: unknown key",
-        "  fix: did you mean 'title'?",
+        f"{path}:2: triger_words: unknown key",
+        "  fix: did you mean 'trigger_words'?",
         f"{path}:8: training.steps: must be a whole number, is '9'",
         "  fix: write it without quotes: `steps: 9`",
         f"{path}:9: training.seed: must be at least 0, is -1",

@@ -39,13 +39,15 @@ def story_grid(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         write_composed(folder / "story.png", page.image, panels)
         write_composed(folder / "all.png", grid, panels)
     for number in page.overflowing:
-        context.log.warning(f"the caption of panel {number} is too long for its place and was cut")
+        what = f"the caption of panel {number}" if number else "the title"
+        context.log.warning(f"{what} is too long for its place and was cut")
     if page.missing:
-        context.log.warning(f"the font has no {' '.join(page.missing)}; they show as a box")
+        context.log.warning(f"the font has no {' '.join(page.missing)}; they show as 〓")
     metadata |= {
         "page": show_picture(page.image, 720),
         "grid": show_picture(grid, 512),
         "captions_cut": list(page.overflowing),
+        "characters_not_in_font": list(page.missing),
         "folder": dg.MetadataValue.path(str(folder)),
     }
     version = hash_json([pixel_hash(grid), pixel_hash(page.image)])
