@@ -23,6 +23,8 @@ from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.kolors.vae import VAE
 
 StateDict = dict[str, Tensor]
+_DAMAGED = "a weights file is damaged"
+_DAMAGED_ARCHIVE = ("PytorchStreamReader", "hasRecord", "zip archive")  # how torch.load says so
 _VAE_KEYS = inspect.signature(StableDiffusionVAE).parameters
 
 
@@ -108,20 +110,22 @@ def _load(
         )
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{folder}: a .bin file holds more than tensors, so it was not opened ({_first_line(error)})",
+            f"{folder}: a .bin file holds more than tensors, so it was not opened ({_one_line(error)[:120]})",
             "do not use this file; download the model again from its own source",
         ) from None
-    except SafetensorError as error:
-        raise UserError(f"{folder}: a weights file is damaged ({error})", "download it again") from None
     except RuntimeError as error:
-        if "loading state_dict" not in str(error) and "zip archive" not in str(error):
+        if "loading state_dict" in str(error):
+            raise UserError(
+                f"{folder}: the weights do not fit config.json: {_one_line(error)}",
+                "use weights and config.json of the same Kolors model",
+            ) from None
+        if not any(sign in str(error) for sign in _DAMAGED_ARCHIVE):
             raise
-        raise UserError(
-            f"{folder}: the weights do not fit config.json: {' '.join(str(error).split())[:600]}",
-            "use weights and config.json of the same Kolors model",
-        ) from None
+        raise UserError(f"{folder}: {_DAMAGED} ({_one_line(error)})", "download it again") from None
+    except SafetensorError as error:
+        raise UserError(f"{folder}: {_DAMAGED} ({error})", "download it again") from None
     return model.requires_grad_(False)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:600]
