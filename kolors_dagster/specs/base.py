@@ -23,7 +23,7 @@ def _check_name(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise mistake(
             f"{value!r} cannot be a name",
-            "use a-z, 0-9, '-' and '_', a letter or digit first, 63 at most; `title:` may hold anything",
+            "use a-z, 0-9, '-' and '_', a letter or digit first, 63 at most",
         )
     return value
 
