@@ -37,12 +37,14 @@ def inject_lora(
     """
     _inject(unet, rank, alpha, list(target_modules))
     generator = torch.Generator("cpu").manual_seed(seed)
-    start: dict[str, Tensor] = {}
-    for name, like in get_peft_model_state_dict(unet, adapter_name=_ADAPTER).items():
-        start[name] = torch.zeros(like.shape, dtype=torch.float32)
-        if ".lora_A." in name:
-            nn.init.kaiming_uniform_(start[name], a=math.sqrt(5), generator=generator)
-    _fill(unet, start)
+    device = unet.conv_in.weight.device
+    for layer in _lora_layers(unet).values():
+        # Filled here and not by peft, which would bring them to the UNet's precision.
+        first, second = layer.lora_A[_ADAPTER], layer.lora_B[_ADAPTER]
+        start = torch.empty(first.weight.shape, dtype=torch.float32)
+        nn.init.kaiming_uniform_(start, a=math.sqrt(5), generator=generator)
+        first.weight = nn.Parameter(start.to(device))
+        second.weight = nn.Parameter(torch.zeros(second.weight.shape, dtype=torch.float32, device=device))
     return [parameter for parameter in unet.parameters() if parameter.requires_grad]
 
 

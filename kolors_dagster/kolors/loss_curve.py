@@ -22,15 +22,18 @@ def draw_loss_curve(loss_csv: Path) -> bytes:
     figure = Figure(figsize=(7.2, 3.2), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.plot(steps, losses, color=_LINE, alpha=0.25, linewidth=0.8, label="loss of each step")
-    window = max(1, len(losses) // 10)
-    axes.plot(steps, _running_mean(losses, window), color=_LINE, linewidth=2, label=f"mean of {window} steps")
+    dots = "o" if len(losses) < 20 else ""
+    axes.plot(steps, losses, dots + "-", color=_LINE, alpha=0.25, linewidth=0.8, label="loss of each step")
+    window = len(losses) // 10
+    if window > 1:
+        mean = _running_mean(losses, window)
+        axes.plot(steps, mean, color=_LINE, linewidth=2, label=f"mean of {window} steps")
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     # A single outlier must not flatten the rest.
     axes.set_ylim(0, 1.3 * float(np.quantile(losses, 0.99)))
-    axes.margins(x=0.01)
+    axes.set_xlim(0, len(losses) + 1)
     axes.grid(color=_GRID)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper right", ncols=2)

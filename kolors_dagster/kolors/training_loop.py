@@ -118,20 +118,10 @@ class LoraTraining(LightningModule):
 class _StepWatcher(Callback):
     """Count steps, show them, stop at a loss that is not finite, and save checkpoints."""
 
-    def __init__(self, checkpoints: Path, key: str) -> None:
+    def __init__(self, checkpoints: Path, key: str, bar: "tqdm[Any]") -> None:
         self._checkpoints = checkpoints
         self._key = key
-
-    def on_train_start(self, trainer: Trainer, training: Any) -> None:
-        """Open the progress bar at the step the training starts from."""
-        quiet = not sys.stderr.isatty()
-        self._bar = tqdm(
-            total=training.recipe.steps,
-            initial=training.step,
-            desc="train LoRA",
-            unit="step",
-            mininterval=10 if quiet else 0.5,
-        )
+        self._bar = bar
 
     def on_train_batch_end(
         self, trainer: Trainer, training: Any, outputs: Any, batch: Any, batch_index: int
@@ -148,22 +138,25 @@ class _StepWatcher(Callback):
         if due:
             save_checkpoint(self._checkpoints, self._key, training.make_checkpoint())
 
-    def teardown(self, trainer: Trainer, training: Any, stage: str) -> None:
-        """Close the progress bar."""
-        if hasattr(self, "_bar"):
-            self._bar.close()
-
 
 def fit(
     training: LoraTraining, steps: TrainingSteps, device: torch.device, checkpoints: Path, key: str
 ) -> None:
     """Run Lightning's loop over `steps`, on one device; Ctrl-C and errors come out as they are."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    quiet = not sys.stderr.isatty()
+    bar = tqdm(
+        total=training.recipe.steps,
+        initial=training.step,
+        desc="train LoRA",
+        unit="step",
+        mininterval=10 if quiet else 0.5,
+    )
     trainer = Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
         devices=[device.index or 0] if device.type == "cuda" else 1,
         max_steps=len(steps),
-        callbacks=[_StepWatcher(checkpoints, key)],
+        callbacks=[_StepWatcher(checkpoints, key, bar)],
         deterministic="warn" if device.type == "cuda" else None,
         logger=False,
         enable_checkpointing=False,
@@ -172,7 +165,7 @@ def fit(
     )
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:
-        with warnings.catch_warnings():
+        with bar, warnings.catch_warnings():
             # Lightning's own calls of what PyTorch is about to retire are no news to a person who trains.
             warnings.filterwarnings("ignore", module=r"lightning\.", category=FutureWarning)
             warnings.filterwarnings("ignore", module=r"lightning\.", category=DeprecationWarning)

@@ -1,0 +1,150 @@
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors import cached_samples, training_cache
+from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.cached_samples import CachedSamples
+from kolors_dagster.kolors.loading import load_text_encoder
+from kolors_dagster.kolors.training_cache import build_training_cache
+from kolors_dagster.kolors.training_images import read_square
+from kolors_dagster.specs import TrainingRecipe
+from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
+    CAPTIONS,
+    CPU,
+    RECIPE,
+    describe_mini,
+    make_cache,
+    make_dataset,
+    read_folder,
+    use_one_thread,
+    write_dataset,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_holds_the_latents_diffusers_makes(cache: Path, base_model: BaseModel, dataset: Path) -> None:
+    vae = AutoencoderKL.from_pretrained(base_model.folder / "vae", torch_dtype=torch.float32)
+    samples = CachedSamples(cache)
+    assert len(samples) == 5
+    for number in range(5):
+        pixels = read_square(dataset / "train" / f"{number}.jpg", 64)[None]
+        with torch.no_grad():
+            posterior = vae.encode(pixels).latent_dist
+        scale = vae.config.scaling_factor
+        torch.testing.assert_close(samples[number].mean, posterior.mean[0] * scale, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(samples[number].std, posterior.std[0] * scale, rtol=1e-4, atol=1e-6)
+
+
+def test_holds_each_distinct_caption_once(cache: Path, base_model: BaseModel) -> None:
+    encoder = load_text_encoder(base_model.folder, CPU, torch.float32)
+    samples = CachedSamples(cache)
+    for number, caption in enumerate(CAPTIONS):
+        expected = encoder.encode([caption])
+        assert torch.equal(samples[number].hidden_states, expected.hidden_states[0])
+        assert torch.equal(samples[number].pooled, expected.pooled[0])
+    assert len(samples._open_files["text-00000.safetensors"].get_slice("pooled")[:]) == 3
+
+
+def test_reports_what_it_did(tmp_path: Path, base_model: BaseModel, dataset: Path) -> None:
+    report = build_training_cache(dataset, base_model, RECIPE, tmp_path / "cache", CPU)
+    assert (report.images, report.captions, report.resolution) == (5, 3, 64)
+    assert report.enlarged == ("4.jpg",)
+    assert report.size_bytes == sum(len(data) for data in read_folder(tmp_path / "cache").values())
+    assert report.peak_memory_bytes > 2**27
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+
+
+def test_encoders_are_never_in_memory_together(
+    tmp_path: Path, base_model: BaseModel, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[weakref.ref[Any]] = []
+
+    def watch(load: Any) -> Any:
+        def watched(*arguments: Any) -> Any:
+            gc.collect()
+            assert all(reference() is None for reference in loaded), "the other encoder is still there"
+            part = load(*arguments)
+            loaded.append(weakref.ref(part.model))
+            return part
+
+        return watched
+
+    monkeypatch.setattr(training_cache, "load_vae", watch(training_cache.load_vae))
+    monkeypatch.setattr(training_cache, "load_text_encoder", watch(training_cache.load_text_encoder))
+    build_training_cache(dataset, base_model, RECIPE, tmp_path / "cache", CPU)
+    assert len(loaded) == 2
+    assert all(reference() is None for reference in loaded)
+
+
+def test_a_killed_run_goes_on_where_it_was(
+    tmp_path: Path, base_model: BaseModel, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_cache, "SHARD_ROWS", 2)
+    monkeypatch.setattr(cached_samples, "SHARD_ROWS", 2)
+    whole = build_training_cache(dataset, base_model, RECIPE, tmp_path / "whole", CPU)
+    read: list[str] = []
+
+    def read_or_stop(path: Path, resolution: int) -> torch.Tensor:
+        if len(read) == 3:
+            raise KeyboardInterrupt
+        read.append(path.name)
+        return read_square(path, resolution)
+
+    monkeypatch.setattr(training_cache, "read_square", read_or_stop)
+    with pytest.raises(KeyboardInterrupt):
+        build_training_cache(dataset, base_model, RECIPE, tmp_path / "resumed", CPU)
+    assert not (tmp_path / "resumed").exists()
+    read.clear()
+    resumed = build_training_cache(dataset, base_model, RECIPE, tmp_path / "resumed", CPU)
+    assert read == ["2.jpg", "3.jpg", "4.jpg"]
+    assert (whole.reused_shards, resumed.reused_shards) == (0, 1)
+    assert read_folder(tmp_path / "resumed") == read_folder(tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["resumed", "whole"]
+    samples = CachedSamples(tmp_path / "resumed")
+    assert samples[4].mean.shape == (4, 8, 8)
+
+
+def test_version_follows_what_is_in_the_cache(
+    tmp_path: Path, base_model: BaseModel, dataset: Path, cache: Path
+) -> None:
+    def build(folder: Path, **changes: Any) -> str:
+        recipe = TrainingRecipe(**(RECIPE.model_dump() | changes))
+        return build_training_cache(folder, base_model, recipe, tmp_path / "cache", CPU).data_version
+
+    same = CachedSamples(cache).data_version
+    assert build(dataset, seed=7, learning_rate=0.01, steps=9, precision="fp32") == same
+    other = write_dataset(tmp_path / "other", [*CAPTIONS[:4], "水彩"])
+    assert len({same, build(dataset, resolution=72), build(dataset, precision="bf16"), build(other)}) == 4
+
+
+def test_an_error_leaves_the_cache_before_it(tmp_path: Path, base_model: BaseModel) -> None:
+    dataset = write_dataset(tmp_path / "dataset")
+    build_training_cache(dataset, base_model, RECIPE, tmp_path / "cache", CPU)
+    before = read_folder(tmp_path / "cache")
+    broken = dataset / "train" / "1.jpg"
+    broken.write_bytes(broken.read_bytes()[:400])
+    with pytest.raises(UserError, match=r"1\.jpg: cannot be read"):
+        build_training_cache(dataset, base_model, RECIPE, tmp_path / "cache", CPU)
+    assert read_folder(tmp_path / "cache") == before
+
+
+def test_a_damaged_cache_is_named(tmp_path: Path, base_model: BaseModel, dataset: Path) -> None:
+    folder = tmp_path / "cache"
+    build_training_cache(dataset, base_model, RECIPE, folder, CPU)
+    (folder / "text-00000.safetensors").write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"text-00000\.safetensors: cannot be read"):
+        CachedSamples(folder)[0]
+    (folder / "index.json").write_text("{}")
+    with pytest.raises(UserError, match="another version"):
+        CachedSamples(folder)
+    (folder / "index.json").unlink()
+    with pytest.raises(UserError, match=r"index\.json: cannot be read"):
+        CachedSamples(folder)
