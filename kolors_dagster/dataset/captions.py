@@ -82,9 +82,13 @@ def _rows(file: Path) -> list[tuple[int, dict[str, object]]]:
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not UTF-8 (byte {error.start})", "save the file as UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    have = reader.fieldnames or []
+    try:
+        have = reader.fieldnames or []
+        rows = [(reader.line_num, dict(row)) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"{file}:{reader.line_num}: not valid CSV: {error}", "mend that line") from None
     if "file_name" not in have or "text" not in have:
         raise UserError(
             f"{file}:1: columns are {', '.join(have) or 'none'}", "the first line must be `file_name,text`"
         )
-    return [(reader.line_num, dict(row)) for row in reader]
+    return rows

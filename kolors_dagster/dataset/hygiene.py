@@ -80,17 +80,17 @@ def _read_clean(source: Path) -> tuple[Image.Image, str | None]:
         _check_header(stored)
         try:
             stored.load()
-            upright = ImageOps.exif_transpose(stored)
             rotated = stored.getexif().get(_ORIENTATION, 1) != 1
+            ImageOps.exif_transpose(stored, in_place=True)
         except _BROKEN as error:
             reason = "truncated" if "truncated" in str(error) else "unreadable"
             raise BadImage(reason, _say(error)) from None
         plain = stored.mode == "RGB" and not stored.has_transparency_data and not rotated
         profile = stored.info.get("icc_profile")
         if plain and _is_srgb(profile) and stored.format in ("JPEG", "MPO", "PNG"):
-            return stored.copy(), ".png" if stored.format == "PNG" else ".jpg"
+            return stored, ".png" if stored.format == "PNG" else ".jpg"
         try:
-            return _to_rgb(upright, profile), None
+            return _to_rgb(stored, profile), None
         except _BROKEN as error:
             raise BadImage("unreadable", _say(error)) from None
 
@@ -118,8 +118,8 @@ def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         raise BadImage("unsupported_depth", "floating-point values say nothing of what is white")
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, coloured).convert("RGB")
+        image = Image.new("RGB", image.size, "white")
+        image.paste(coloured, mask=coloured.getchannel("A"))
     elif image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
     if not _is_srgb(profile):

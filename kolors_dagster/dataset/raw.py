@@ -81,7 +81,11 @@ def _clean_all(
             rejections.append(item)
             continue
         # A copy of a file, or a link to it, needs no second decoding.
-        read = hash_file(item.path) if item.path.is_file() else ""
+        try:
+            read = hash_file(item.path)
+        except OSError as error:
+            rejections.append(Rejection(item.source, "unreadable", str(error.strerror)))
+            continue
         if read in kept_bytes:
             rejections.append(_duplicate(item, kept_bytes[read]))
             continue
