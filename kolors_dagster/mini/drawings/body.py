@@ -2,7 +2,7 @@
 
 import math
 
-from kolors_dagster.mini.drawings.canvas import Brush
+from kolors_dagster.mini.drawings.brush import Brush
 from kolors_dagster.mini.drawings.colours import Colour, darker, lighter
 from kolors_dagster.mini.drawings.geometry import Point, between, oval, ribbon, smooth
 from kolors_dagster.mini.drawings.skeleton import Limb
@@ -47,41 +47,47 @@ def draw_arm(
 ) -> None:
     """Draw an arm with its hand and sleeve (`none`, `short`, `puff`, `long`)."""
     a, b, c = limb.root, limb.joint, limb.tip
-    shadow = brush.look.shade(skin)
     middle = between(between(a, b, 0.6), between(b, c, 0.4), 0.5)
-    path = [a, between(a, b, 0.55), middle, between(b, c, 0.5), c]
-    if sleeve == "long":
-        draw_hand(brush, limb, skin, side, fist)
-        widths = [0.25, 0.225, 0.2, 0.195, 0.18]
-        brush.poly(ribbon(path, widths), cloth, 1.0, [(_underside(path, side), brush.look.shade(cloth))])
-        cuff = [between(b, c, 0.82), between(b, c, 0.93), between(b, c, 1.03)]
-        brush.limb(cuff, [0.195, 0.2, 0.195], trim, 0.9)
-        return
+    bare = sleeve != "long"
+    colour = skin if bare else cloth
+    widths = [0.175, 0.165, 0.15, 0.135, 0.105] if bare else [0.24, 0.225, 0.2, 0.195, 0.18]
     draw_hand(brush, limb, skin, side, fist)
-    brush.poly(ribbon(path, [0.18, 0.165, 0.15, 0.135, 0.105]), skin, 1.0, [(_underside(path, side), shadow)])
+    if _is_folded(limb):
+        # A ribbon folded back on itself would leave holes: two pieces with a round elbow do not.
+        _draw_sleeve(brush, [a, between(a, b, 0.5), b], [*widths[:2], widths[2] * 1.06], colour, side)
+        brush.oval(*b, widths[2] * 0.53, widths[2] * 0.53, colour, 1.0)
+        brush.poly(ribbon([b, between(b, c, 0.5), c], widths[2:]), colour, 1.0)
+        brush.oval(*b, widths[2] * 0.42, widths[2] * 0.42, colour, 0)
+    else:
+        _draw_sleeve(brush, [a, between(a, b, 0.55), middle, between(b, c, 0.5), c], widths, colour, side)
+    if not bare:
+        brush.limb(
+            [between(b, c, 0.82), between(b, c, 0.93), between(b, c, 1.03)], [0.195, 0.2, 0.195], trim, 0.9
+        )
+        return
     # The wrist's outline would cross the hand: a little skin over it joins the two.
     brush.oval(*between(c, b, -0.05), 0.042, 0.042, skin, 0)
     if sleeve == "short":
-        brush.limb(
-            [a, between(a, b, 0.35), between(a, b, 0.72)],
-            [0.25, 0.25, 0.24],
-            cloth,
-            1.0,
-            [(_underside(path, side), brush.look.shade(cloth))],
-        )
+        _draw_sleeve(brush, [a, between(a, b, 0.35), between(a, b, 0.72)], [0.24, 0.25, 0.25], cloth, side)
     elif sleeve == "puff":
         x, y = between(a, b, 0.25)
-        brush.oval(
-            x,
-            y,
-            0.165,
-            0.165,
-            cloth,
-            1.0,
-            [(oval(x - 0.02 * side, y + 0.11, 0.17, 0.09), brush.look.shade(cloth))],
-        )
-        cuff = between(a, b, 0.62)
-        brush.limb([between(a, b, 0.52), cuff, between(a, b, 0.66)], [0.2, 0.21, 0.2], trim, 0.8)
+        brush.limb([between(a, b, 0.5), between(a, b, 0.62), between(a, b, 0.7)], [0.2, 0.21, 0.2], trim, 0.8)
+        puff = oval(x - 0.02 * side, y + 0.11, 0.17, 0.09)
+        brush.oval(x, y, 0.165, 0.165, cloth, 1.0, [(puff, brush.look.shade(cloth))])
+
+
+def _is_folded(limb: Limb) -> bool:
+    ux, uy = limb.joint[0] - limb.root[0], limb.joint[1] - limb.root[1]
+    vx, vy = limb.tip[0] - limb.joint[0], limb.tip[1] - limb.joint[1]
+    return ux * vx + uy * vy < -0.35 * math.hypot(ux, uy) * math.hypot(vx, vy)
+
+
+def _draw_sleeve(brush: Brush, path: list[Point], widths: list[float], colour: Colour, side: int) -> None:
+    """Draw a ribbon with a round shoulder that runs into the body without a line."""
+    (x, y), r = path[0], widths[0] / 2
+    brush.oval(x, y, r, r, colour, 1.0)
+    brush.poly(ribbon(path, widths), colour, 1.0, [(_underside(path, side), brush.look.shade(colour))])
+    brush.oval(x - side * 0.045, y, r * 0.8, r * 0.84, lighter(colour, 0.7 * brush.look.gradient), 0)
 
 
 def draw_leg(

@@ -2,21 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from kolors_dagster.mini.drawings.colours import Colour, mix
-from kolors_dagster.mini.drawings.geometry import Frame, Point, Points, oval, ribbon, smooth
+from kolors_dagster.mini.drawings.geometry import Point
 from kolors_dagster.mini.drawings.look import Look
-
-Shade = tuple[Points, Colour]
 
 
 class Canvas:
     """Colour, and, for styles that ask (`look.layers`), lines alone and the figure's mask, oversampled.
 
-    `pen` is the width of a line of weight 1, in oversampled pixels; `plane` the value that shapes leave in the mask.
+    `pen` is the width of a line of weight 1, in oversampled pixels; `plane` is what shapes leave in the mask.
     """
 
     def __init__(self, width: int, height: int, oversampling: int, look: Look) -> None:
@@ -83,14 +80,21 @@ class Canvas:
             return
         x0, y0, x1, y1 = box
         ys = [y for _, y in shape]
-        span = max(max(ys) - min(ys), 1.0)
-        column = Image.new("RGB", (1, 64))
-        for i in range(64):
-            at = (y0 + (y1 - y0) * (i + 0.5) / 64 - min(ys)) / span
-            column.putpixel((0, i), mix(top, bottom, at))
-        inside = Image.new("L", (x1 - x0, y1 - y0))
-        ImageDraw.Draw(inside).polygon([(x - x0, y - y0) for x, y in shape], fill=255)
-        self.colour.paste(column.resize(inside.size, Image.Resampling.BILINEAR), (x0, y0), inside)
+        low, span = min(ys), max(max(ys) - min(ys), 1.0)
+        upright = len(shape) == 4 and shape[0][1] == shape[1][1] and shape[1][0] == shape[2][0]
+        # A band a level of colour is enough, and filling bands is far cheaper than resizing a ramp.
+        bands = min(y1 - y0, 2 + max(abs(a - b) for a, b in zip(top, bottom, strict=True)))
+        part = None if upright else Image.new("RGB", (x1 - x0, y1 - y0))
+        draw, dx, dy = (self.pens[0], 0, 0) if part is None else (ImageDraw.Draw(part), x0, y0)
+        for i in range(bands):
+            a, b = y0 + (y1 - y0) * i // bands, y0 + (y1 - y0) * (i + 1) // bands
+            draw.rectangle(
+                (x0 - dx, a - dy, x1 - dx - 1, b - dy - 1), fill=mix(top, bottom, ((a + b) / 2 - low) / span)
+            )
+        if part is not None:
+            inside = Image.new("L", part.size)
+            ImageDraw.Draw(inside).polygon([(x - x0, y - y0) for x, y in shape], fill=255)
+            self.colour.paste(part, (x0, y0), inside)
 
     def tint(self, shape: list[Point], colour: Colour, alpha: float) -> None:
         """Blend a colour over `shape`, as glass or a cast shadow does."""
@@ -109,9 +113,17 @@ class Canvas:
 
     def release_light(self, blur: float) -> None:
         """Screen the gathered light over the picture; `blur` is a share of the canvas height."""
-        soft = self.light.filter(ImageFilter.GaussianBlur(blur * self.height / 8))
-        soft = soft.resize(self.colour.size, Image.Resampling.BILINEAR)
-        self.colour.paste(ImageChops.screen(self.colour, soft))
+        radius = blur * self.height / 8
+        lit = self.light.getbbox()
+        if lit is None:
+            return
+        margin = math.ceil(radius * 3) + 1
+        x0, y0 = max(0, lit[0] - margin), max(0, lit[1] - margin)
+        x1, y1 = min(self.light.width, lit[2] + margin), min(self.light.height, lit[3] + margin)
+        box = (x0 * 8, y0 * 8, min(self.width, x1 * 8), min(self.height, y1 * 8))
+        soft = self.light.crop((x0, y0, x1, y1)).filter(ImageFilter.GaussianBlur(radius))
+        soft = soft.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR)
+        self.colour.paste(ImageChops.screen(self.colour.crop(box), soft), box)
         self.light.paste((0, 0, 0), (0, 0, *self.light.size))
 
     def _box(self, shape: list[Point]) -> tuple[int, int, int, int] | None:
@@ -123,140 +135,3 @@ class Canvas:
             min(self.height, math.ceil(max(ys)) + 1),
         )
         return box if box[0] < box[2] and box[1] < box[3] else None
-
-
-@dataclass(frozen=True)
-class Brush:
-    """A canvas seen through a frame; every painter draws with one."""
-
-    canvas: Canvas
-    frame: Frame
-
-    def at(self, x: float, y: float, scale: float = 1.0, angle: float = 0.0, mirror: float = 1.0) -> "Brush":
-        """Return a brush in a frame placed inside this one."""
-        return replace(self, frame=self.frame.child(x, y, scale, angle, mirror))
-
-    @property
-    def look(self) -> Look:
-        """Return the canvas' look."""
-        return self.canvas.look
-
-    def tone(self, colour: Colour) -> Colour:
-        """Return a colour as the style sees it."""
-        return self.canvas.look.tone(colour)
-
-    def poly(
-        self,
-        points: Points,
-        colour: Colour,
-        line: float = 1.0,
-        shades: Sequence[Shade] = (),
-        bottom: Colour | None = None,
-        ink: Colour | None = None,
-    ) -> None:
-        """Fill a polygon, with clipped shades, an optional gradient to `bottom`, and an outline of weight `line`."""
-        pixels = self.frame.points(points)
-        colour = self.tone(colour)
-        if bottom is None:
-            self.canvas.fill(pixels, colour)
-        else:
-            self.canvas.gradient(pixels, colour, self.tone(bottom))
-        if shades:
-            self.canvas.clip(pixels, [(self.frame.points(ps), self.tone(c)) for ps, c in shades])
-        if line > 0:
-            self._outline(pixels, line, self.tone(ink) if ink else self.look.line_colour(colour))
-
-    def blob(
-        self,
-        points: Points,
-        colour: Colour,
-        line: float = 1.0,
-        shades: Sequence[Shade] = (),
-        bottom: Colour | None = None,
-        ink: Colour | None = None,
-    ) -> None:
-        """Fill the smooth closed curve through `points` (see `poly`)."""
-        self.poly(smooth(points), colour, line, shades, bottom, ink)
-
-    def oval(
-        self,
-        x: float,
-        y: float,
-        rx: float,
-        ry: float,
-        colour: Colour,
-        line: float = 1.0,
-        shades: Sequence[Shade] = (),
-        bottom: Colour | None = None,
-    ) -> None:
-        """Fill an ellipse (see `poly`)."""
-        self.poly(oval(x, y, rx, ry), colour, line, shades, bottom)
-
-    def box(
-        self,
-        x0: float,
-        y0: float,
-        x1: float,
-        y1: float,
-        colour: Colour,
-        line: float = 1.0,
-        bottom: Colour | None = None,
-        shades: Sequence[Shade] = (),
-        round_by: float = 0.0,
-    ) -> None:
-        """Fill a rectangle with corners rounded by `round_by`."""
-        self.poly(rectangle(x0, y0, x1, y1, round_by), colour, line, shades, bottom)
-
-    def limb(
-        self,
-        points: Points,
-        widths: Sequence[float],
-        colour: Colour,
-        line: float = 1.0,
-        shades: Sequence[Shade] = (),
-    ) -> None:
-        """Fill a smooth ribbon with the given full widths (see `poly`)."""
-        self.poly(ribbon(points, widths), colour, line, shades)
-
-    def ink(
-        self, points: Points, colour: Colour, weight: float = 1.0, taper: bool = True, curved: bool = True
-    ) -> None:
-        """Draw an open line; with `taper` it swells in the middle as a pen stroke does."""
-        pixels = self.frame.points(smooth(points, closed=False, steps=6) if curved else points)
-        n = len(pixels) - 1
-        base = self.canvas.pen * weight
-        widths = [
-            base * (0.35 + 0.75 * math.sin(math.pi * (i + 0.5) / n)) if taper else base for i in range(n)
-        ]
-        self.canvas.segments(pixels, widths, self.tone(colour), round(255 * min(1.0, 0.4 + weight * 0.6)))
-
-    def glass(self, points: Points, colour: Colour, alpha: float) -> None:
-        """Blend a colour over a polygon."""
-        self.canvas.tint(self.frame.points(points), self.tone(colour), alpha)
-
-    def shine(self, points: Points, colour: Colour) -> None:
-        """Gather light (see `Canvas.shine`)."""
-        self.canvas.shine(self.frame.points(points), colour)
-
-    def _outline(self, pixels: list[Point], line: float, colour: Colour) -> None:
-        base = self.canvas.pen * line
-        loop = [*pixels, pixels[0]]
-        widths = []
-        for (x0, y0), (x1, y1) in zip(loop, loop[1:], strict=False):
-            length = math.hypot(x1 - x0, y1 - y0) or 1.0
-            slope = ((x1 - x0) * 0.8 - (y1 - y0) * 0.6) / length
-            widths.append(base * (0.82 + 0.3 * abs(slope)))
-        self.canvas.segments(loop, widths, colour, round(255 * min(1.0, 0.55 + 0.45 * line)))
-
-
-def rectangle(x0: float, y0: float, x1: float, y1: float, round_by: float = 0.0) -> list[Point]:
-    """Return a rectangle as a polygon, its corners rounded by `round_by`."""
-    if round_by <= 0:
-        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    r = min(round_by, abs(x1 - x0) / 2, abs(y1 - y0) / 2)
-    corners = ((x1 - r, y0 + r, -90), (x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180))
-    return [
-        (cx + r * math.cos(math.radians(a + k * 22.5)), cy + r * math.sin(math.radians(a + k * 22.5)))
-        for cx, cy, a in corners
-        for k in range(5)
-    ]

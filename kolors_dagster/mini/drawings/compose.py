@@ -7,29 +7,39 @@ from random import Random
 
 from PIL import Image, ImageFilter
 
-from kolors_dagster.mini.drawings import seats, things
-from kolors_dagster.mini.drawings.canvas import Brush, Canvas
+from kolors_dagster.mini.drawings import beds, seats, things
+from kolors_dagster.mini.drawings.brush import Brush
+from kolors_dagster.mini.drawings.canvas import Canvas
 from kolors_dagster.mini.drawings.colours import Colour, times
 from kolors_dagster.mini.drawings.figure import Figure, build_figure, draw_figure
 from kolors_dagster.mini.drawings.geometry import Frame, oval
 from kolors_dagster.mini.drawings.look import Look
-from kolors_dagster.mini.drawings.places import nature, rooms, shows, town
+from kolors_dagster.mini.drawings.places import (
+    backstage,
+    concert,
+    nature,
+    rooms,
+    school,
+    seaside,
+    town,
+    winter,
+)
 from kolors_dagster.mini.drawings.scene import Scene
 from kolors_dagster.mini.drawings.setting import Setting
 
 PLACES: dict[str, Callable[[Brush, Setting], None]] = {
     "home": rooms.paint_home,
     "bedroom": rooms.paint_bedroom,
-    "concert": shows.paint_concert,
-    "practice": shows.paint_practice,
-    "dressing": shows.paint_dressing,
-    "stage": shows.paint_stage,
-    "classroom": shows.paint_classroom,
+    "concert": concert.paint_concert,
+    "practice": backstage.paint_practice,
+    "dressing": backstage.paint_dressing,
+    "stage": concert.paint_stage,
+    "classroom": school.paint_classroom,
     "street": town.paint_street,
     "rooftop": town.paint_rooftop,
     "forest": nature.paint_forest,
-    "sea": nature.paint_sea,
-    "snow": nature.paint_snow,
+    "sea": seaside.paint_sea,
+    "snow": winter.paint_snow,
     "meadow": nature.paint_meadow,
 }
 ZOOM = {"full": 1.0, "side": 1.0, "half": 1.3, "close": 1.6}
@@ -169,9 +179,9 @@ def _draw_subject(brush: Brush, figure: Figure, s: Setting, rng: Random) -> None
 def _draw_sleeper(brush: Brush, figure: Figure, s: Setting, rng: Random) -> None:
     sk = figure.skeleton
     head_x, feet_x = sk.head[1] - 0.4, sk.ground
-    seats.draw_bed(brush, figure.scene.place, head_x, feet_x, s.figure_light, rng)
+    beds.draw_bed(brush, figure.scene.place, head_x, feet_x, s.figure_light, rng)
     draw_figure(brush.at(0, 0, angle=-math.pi / 2 + 0.1), figure, rng)
-    seats.draw_blanket(brush, -0.32 * sk.build.torso, feet_x, s.figure_light, rng)
+    beds.draw_blanket(brush, -0.32 * sk.build.torso, feet_x, s.figure_light, rng)
     if figure.scene.thing == "cat":
         things.draw_cat(brush.at(feet_x - 0.5, -0.22, 0.7), times(rng.choice(CATS), s.figure_light))
 
@@ -181,7 +191,7 @@ def _draw_front(canvas: Canvas, scene: Scene, s: Setting, unit: float, rng: Rand
     canvas.pen = max(1.0, 0.0022 * unit)
     half, top = canvas.width / 2 / unit, 1 - canvas.height / unit
     if scene.place in ("stage", "concert") and scene.framing in ("full", "side"):
-        shows.paint_crowd(front, Setting(half, top, s.spot, scene, rng), 0.965, 0.04, (26, 18, 44), True)
+        concert.paint_crowd(front, Setting(half, top, s.spot, scene, rng), 0.965, 0.04, (26, 18, 44), True)
         canvas.release_light(0.008)
     if scene.weather == "snow":
         for _ in range(round(170 * half + 30)):

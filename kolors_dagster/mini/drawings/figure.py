@@ -1,12 +1,12 @@
 """The whole figure: parts in the right order, for any scene and pose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from kolors_dagster.mini.drawings import things
 from kolors_dagster.mini.drawings.body import draw_arm, draw_hand, draw_leg
-from kolors_dagster.mini.drawings.canvas import Brush
-from kolors_dagster.mini.drawings.clothes import CUTS, Outfit, draw_clothes
+from kolors_dagster.mini.drawings.brush import Brush
+from kolors_dagster.mini.drawings.clothes import draw_clothes
 from kolors_dagster.mini.drawings.colours import (
     CLOTH,
     EYES,
@@ -20,8 +20,12 @@ from kolors_dagster.mini.drawings.colours import (
     shift,
     times,
 )
-from kolors_dagster.mini.drawings.face import Face, draw_face
-from kolors_dagster.mini.drawings.hair import Hair, choose_hair, draw_back_hair, draw_braid, draw_front_hair
+from kolors_dagster.mini.drawings.face import draw_face
+from kolors_dagster.mini.drawings.features import Face
+from kolors_dagster.mini.drawings.hair import Hair, choose_hair
+from kolors_dagster.mini.drawings.hair_back import draw_back_hair, draw_braid
+from kolors_dagster.mini.drawings.hair_front import draw_front_hair
+from kolors_dagster.mini.drawings.outfits import CUTS, Outfit
 from kolors_dagster.mini.drawings.poses import pose_figure
 from kolors_dagster.mini.drawings.scene import Scene
 from kolors_dagster.mini.drawings.skeleton import Skeleton
@@ -61,17 +65,16 @@ def build_figure(scene: Scene, light: Light, rng: Random) -> Figure:
         hair_colour, scene.hair_length, scene.hair_tie, scene.gender, sk.turn, sk.wind, ribbon, rng
     )
     glasses = scene.age == "old" or rng.random() < 0.07
-    expression = (
-        "calm"
-        if scene.expression == "closed" and scene.pose == "stand" and rng.random() < 0.0
-        else scene.expression
+    face = Face(
+        skin, hair_colour, rng.choice(EYES), scene.expression, scene.age, scene.gender, sk.turn, glasses
     )
-    face = Face(skin, hair_colour, rng.choice(EYES), expression, scene.age, scene.gender, sk.turn, glasses)
     return Figure(scene, sk, skin, hair, face, _choose_outfit(scene, cloth, light, rng), ribbon)
 
 
 def _choose_outfit(scene: Scene, cloth: Colour, light: Light, rng: Random) -> Outfit:
     cut = CUTS[scene.dress_cut]
+    if scene.gender == "male" and scene.dress_cut == "uniform":
+        cut = replace(cut, collar="lapel", extras=("tie",))
     pale = brightness(cloth) > 0.55 * max(light)
     trim = (
         times(rng.choice(((120, 176, 226), (244, 150, 176), (240, 190, 96), (150, 128, 206))), light)
@@ -156,7 +159,7 @@ def _draw_arm(brush: Brush, figure: Figure, i: int) -> None:
     fist = holds or scene.pose in ("run", "guitar", "wish")
     side = (-1, 1)[i] if sk.turn < 0.8 else 1
     skin, cloth = figure.skin, outfit.cloth
-    if sk.arm_layer[i] == "behind" or (sk.turn >= 0.8 and i == 1):
+    if sk.arm_layer[i] == "behind" or (sk.turn >= 0.8 and i == 1 and sk.arm_layer[i] == "body"):
         skin, cloth = brush.look.shade(skin), brush.look.shade(cloth)
     draw_arm(brush, sk.arms[i], skin, outfit.cut.sleeve, cloth, outfit.trim, side, fist)
     if holds:

@@ -20,7 +20,7 @@ def _catmull_rom_weights(steps: int) -> np.ndarray:
 
 
 def smooth(points: Points, closed: bool = True, steps: int = 8) -> list[Point]:
-    """Return a Catmull-Rom curve through `points`, `steps` samples a span; a point given twice is a corner."""
+    """Return a Catmull-Rom curve through `points`, `steps` samples a span; a doubled point is a corner."""
     if len(points) < 3:
         return list(points)
     knots = np.asarray(points, dtype=float)
@@ -31,7 +31,9 @@ def smooth(points: Points, closed: bool = True, steps: int = 8) -> list[Point]:
     spans = np.stack([around[:-3], around[1:-2], around[2:-1], around[3:]], axis=1)
     if not closed:
         spans = spans[: len(points) - 1]
-    curve = np.einsum("sk,nkd->nsd", _catmull_rom_weights(steps), spans).reshape(-1, 2)
+    # A span between two equal points is a corner, not a little loop.
+    corner = (spans[:, 1] == spans[:, 2]).all(axis=1)
+    curve = np.einsum("sk,nkd->nsd", _catmull_rom_weights(steps), spans[~corner]).reshape(-1, 2)
     if not closed:
         curve = np.concatenate([curve, knots[-1:]])
     return [(float(x), float(y)) for x, y in curve]

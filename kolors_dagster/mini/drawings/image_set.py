@@ -41,7 +41,7 @@ class DrawnImage:
 
 
 def choose_size(index: int, rng: Random) -> tuple[int, int]:
-    """Return the size of image `index`: every eighth is too small, every tenth too long, for the default filters."""
+    """Return the size of image `index`: one in eight is too small, one in ten too long, for filters."""
     if index % 8 == 5:
         return rng.choice(SMALL)
     if index % 10 == 7:

@@ -23,7 +23,7 @@ class Look:
     back_pen: float = 0.6
     ink: float = 0.66
     shadow: tuple[float, float, float] = (0.84, 0.78, 0.86)
-    eyes: float = 1.0
+    eyes: float = 1.08
     gloss: float = 1.0
     gradient: float = 0.12
     layers: bool = False

@@ -112,7 +112,7 @@ def _arms(
     elif pose == "guitar":
         hands = [(-0.06, -0.34), (0.62, -0.62)]
     elif pose == "read":
-        hands = [(nx - 0.2, ny + 0.62), (nx + 0.2, ny + 0.62)]
+        hands = [(nx - 0.3, ny + 0.66), (nx + 0.3, ny + 0.66)]
     elif pose == "sleep":
         hands = [(-0.1, ny + 0.55), (head[0] + 0.3, head[1] + 0.46)]
         layer[1] = "face"
@@ -136,7 +136,7 @@ def _rest(
     seated: bool,
     rng: Random,
 ) -> None:
-    nx, ny = neck
+    nx = neck[0]
     kind = rng.choice(("down", "hip", "front", "back"))
     if turn >= 0.8:
         if seated:

@@ -17,7 +17,7 @@ STYLES = {"anime": anime, "ink_wash": ink_wash, "watercolour": watercolour, "cyb
 def render_scene(scene: Scene, size: tuple[int, int], seed: int, style: str = "base") -> Image.Image:
     """Draw `scene` at `size` (width, height) as an RGB image; the same arguments give the same pixels.
 
-    `style` is `base` or one of `STYLES`; `seed` decides what the scene leaves open (layout, details, texture).
+    `style` is `base` or one of `STYLES`; `seed` decides what the scene leaves open (layout, details).
     Raises KeyError for another style.
     """
     rng = Random(f"{seed}/{scene}")

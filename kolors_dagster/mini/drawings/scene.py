@@ -10,6 +10,12 @@ INDOORS = ("home", "bedroom", "concert", "practice", "dressing", "stage", "class
 OUTDOORS = ("street", "forest", "sea", "snow", "rooftop", "meadow")
 SEATED = ("sit", "chin", "read")
 SLEEP_PLACES = ("home", "bedroom", "meadow")
+NO_SPACE = {
+    "concert": ("walk", "run", "dance", "guitar", "read"),
+    "home": ("run",),
+    "bedroom": ("run",),
+    "dressing": ("run",),
+}
 SIDE_POSES = ("stand", "walk", "run", "sing", "wish", "sit")
 WOMEN_CUTS = ("dress", "gown", "sweater", "hoodie", "coat", "uniform", "costume")
 MEN_CUTS = ("sweater", "hoodie", "coat", "uniform", "suit")
@@ -92,10 +98,15 @@ def combination(scene: Scene) -> tuple[str, ...]:
     return scene.hair_colour, scene.hair_length, scene.dress_colour, scene.place, scene.pose
 
 
+def poses_at(place: str) -> list[str]:
+    """Return the poses that make sense at a place: no sleeping in the street, no running between seats."""
+    barred = NO_SPACE.get(place, ())
+    return [p for p in ATTRIBUTES["pose"] if p not in barred and (p != "sleep" or place in SLEEP_PLACES)]
+
+
 def count_combinations() -> int:
-    """Return how many `combination`s can be drawn (sleeping is for three places only)."""
-    poses, places = ATTRIBUTES["pose"], ATTRIBUTES["place"]
-    pairs = sum(pose != "sleep" or place in SLEEP_PLACES for pose in poses for place in places)
+    """Return how many `combination`s are drawn."""
+    pairs = sum(len(poses_at(place)) for place in ATTRIBUTES["place"])
     return len(HAIR_COLOURS) * len(ATTRIBUTES["hair_length"]) * len(DRESS_COLOURS) * pairs
 
 
@@ -109,13 +120,13 @@ def sample_scene(rng: Random) -> Scene:
     gender = rng.choices(("female", "male"), (4, 1))[0]
     age = rng.choices(ATTRIBUTES["age"], (3, 6, 3, 1))[0]
     place = rng.choice(ATTRIBUTES["place"])
-    pose = rng.choice([p for p in ATTRIBUTES["pose"] if p != "sleep" or place in SLEEP_PLACES])
+    pose = rng.choice(poses_at(place))
     time, weather = _sample_sky(rng, place)
     return Scene(
         gender=gender,
         age=age,
         skin=rng.choices(ATTRIBUTES["skin"], (5, 3, 2, 1))[0],
-        hair_colour=rng.choice(HAIR_COLOURS),
+        hair_colour="silver" if age == "old" and rng.random() < 0.7 else rng.choice(HAIR_COLOURS),
         hair_length="short"
         if gender == "male" and rng.random() < 0.85
         else rng.choice(ATTRIBUTES["hair_length"]),

@@ -62,7 +62,7 @@ class Setting:
         if self.scene.place in ("stage", "concert"):
             return (0.95, 0.92, 1.0)
         r, g, b = self.light
-        return 0.45 + 0.55 * r, 0.45 + 0.55 * g, 0.45 + 0.55 * b
+        return 0.7 + 0.3 * r, 0.68 + 0.32 * g, 0.7 + 0.3 * b
 
     @property
     def night(self) -> bool:

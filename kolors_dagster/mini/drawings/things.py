@@ -3,7 +3,7 @@
 import math
 from random import Random
 
-from kolors_dagster.mini.drawings.canvas import Brush
+from kolors_dagster.mini.drawings.brush import Brush
 from kolors_dagster.mini.drawings.colours import Colour, lighter, shift
 from kolors_dagster.mini.drawings.geometry import Point, oval, smooth
 from kolors_dagster.mini.drawings.skeleton import Skeleton

@@ -1,10 +1,12 @@
 """Rooms of a house: the living room and the bedroom."""
 
-from kolors_dagster.mini.drawings.canvas import Brush
+from kolors_dagster.mini.drawings.brush import Brush
+from kolors_dagster.mini.drawings.buildings import paint_window
 from kolors_dagster.mini.drawings.colours import Colour, lighter, mix, times
 from kolors_dagster.mini.drawings.geometry import oval, smooth
-from kolors_dagster.mini.drawings.scenery import paint_plant, paint_star, paint_window
+from kolors_dagster.mini.drawings.plants import paint_plant
 from kolors_dagster.mini.drawings.setting import Setting
+from kolors_dagster.mini.drawings.sky import paint_star
 
 WALLS: tuple[Colour, ...] = (
     (250, 232, 206),

@@ -1,10 +1,12 @@
 """Under the sky in town: the street and the rooftop."""
 
-from kolors_dagster.mini.drawings.canvas import Brush
+from kolors_dagster.mini.drawings.brush import Brush
+from kolors_dagster.mini.drawings.buildings import paint_house
 from kolors_dagster.mini.drawings.colours import Colour, darker, lighter, mix, times
 from kolors_dagster.mini.drawings.geometry import oval
-from kolors_dagster.mini.drawings.scenery import paint_house, paint_sky, paint_tree
+from kolors_dagster.mini.drawings.plants import paint_tree
 from kolors_dagster.mini.drawings.setting import Setting
+from kolors_dagster.mini.drawings.sky import paint_sky
 
 HOUSES: tuple[Colour, ...] = (
     (250, 218, 178),

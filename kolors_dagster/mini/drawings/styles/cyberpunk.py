@@ -51,7 +51,7 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     left, right = (CYAN, MAGENTA) if flip else (MAGENTA, CYAN)
     mask = as_array(layers.mask)
     picture = _night(layers, shape, unit, left, right, rng)
-    figure = as_array(layers.colour)
+    figure: Array = as_array(layers.colour)
     figure = np.clip((figure - 0.08) * 1.04, 0, 1) ** 1.25 * np.asarray([0.74, 0.66, 0.92], np.float32)
     across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
     figure = screen(figure, (left * (1 - across) + right * across) * 0.1)
@@ -87,8 +87,8 @@ def _night(
     neon = left * (1 - x) + right * x
     patch = (noise(shape, 260 * unit, rng) > 0.56).astype(np.float32)[..., None]
     neon = neon + (VIOLET - neon) * blur(patch[..., 0], 10 * unit)[..., None]
-    picture = screen(dark, lines[..., None] * neon * 0.62)
-    picture = screen(picture, blur(np.clip(lines * 1.3, 0, 1), 7 * unit)[..., None] * neon * 0.75)
+    picture = screen(dark, lines[..., None] * neon * 0.95)
+    picture = screen(picture, blur(np.clip(lines * 1.5, 0, 1), 7 * unit)[..., None] * neon * 1.05)
     shapes = _holograms(layers, shape, rng)
     picture = screen(picture, shapes[..., None] * (neon * 0.6 + 0.2) * 0.85)
     return screen(picture, blur(np.clip(shapes * 1.2, 0, 1), 11 * unit)[..., None] * neon * 0.9)
@@ -128,21 +128,22 @@ def _holograms(layers: Layers, shape: tuple[int, int], rng: np.random.Generator)
         x, y, s = rng.random() * width * 2, rng.random() * height * 1.3, unit * (0.02 + 0.04 * rng.random())
         sides = int(rng.choice([3, 4, 6, 6, 40]))
         turn = rng.random() * math.tau
-        for k in (1.0, 0.72):
+        for ring in (1.0, 0.72):
             points = [
                 (
-                    x + s * k * math.cos(turn + j * math.tau / sides),
-                    y + s * k * math.sin(turn + j * math.tau / sides),
+                    x + s * ring * math.cos(turn + j * math.tau / sides),
+                    y + s * ring * math.sin(turn + j * math.tau / sides),
                 )
                 for j in range(sides + 1)
             ]
-            draw.line(points, fill=round(215 * k), width=pen if k < 1 else pen * 2, joint="curve")
+            draw.line(points, fill=round(215 * ring), width=pen if ring < 1 else pen * 2, joint="curve")
     for _ in range(rng.integers(2, 5)):
         x, y = rng.random() * width * 2, rng.random() * height * 1.4
         for k in range(rng.integers(4, 9)):
-            w, h = unit * 0.035 * (0.4 + 0.6 * rng.random()), unit * 0.0055
+            wide, high = unit * 0.035 * (0.4 + 0.6 * rng.random()), unit * 0.0055
             draw.rectangle(
-                (x, y + k * h * 2.2, x + w, y + k * h * 2.2 + h), fill=round(120 + 100 * rng.random())
+                (x, y + k * high * 2.2, x + wide, y + k * high * 2.2 + high),
+                fill=round(120 + 100 * rng.random()),
             )
     return as_array(image.reduce(2))
 
@@ -154,9 +155,8 @@ def _reflect(picture: Array, unit: float, rng: np.random.Generator) -> Array:
     depth = height - start
     rows = np.arange(depth)
     source = np.clip(start - 1 - (rows * 1.9).astype(int), 0, height - 1)
-    ripple = ((noise((depth, 1), 9 * unit, rng) - 0.5) * 40 * unit * (rows[:, None] / depth + 0.25)).astype(
-        int
-    )
+    wave = noise((depth, 2), 9 * unit, rng)[:, :1] - 0.5
+    ripple = (wave * 40 * unit * (rows[:, None] / depth + 0.25)).astype(int)
     columns = np.clip(np.arange(width)[None] + ripple, 0, width - 1)
     mirrored = picture[source[:, None], columns]
     fade = (0.62 - 0.4 * rows / depth)[:, None, None].astype(np.float32)

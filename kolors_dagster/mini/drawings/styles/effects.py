@@ -1,10 +1,12 @@
 """Effects that styles share, on float arrays: height × width (× 3), values 0–1."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 
 def as_array(image: Image.Image) -> Array:
@@ -20,23 +22,32 @@ def as_image(array: Array) -> Image.Image:
 def noise(shape: tuple[int, int], cell: float, rng: np.random.Generator, octaves: int = 2) -> Array:
     """Return smooth noise, 0–1, its largest features about `cell` pixels."""
     height, width = shape
-    total = np.zeros(shape, np.float32)
+    # Wide noise is made small and then enlarged once.
+    shrink = 4 if cell / 2.5 ** (octaves - 1) >= 10 else 2 if cell / 2.5 ** (octaves - 1) >= 5 else 1
+    small = (max(2, -(-width // shrink)), max(2, -(-height // shrink)))
+    total = np.zeros((small[1], small[0]), np.float32)
     weight, norm = 1.0, 0.0
     for _ in range(octaves):
-        grid = rng.random(
-            (max(2, round(height / cell) + 1), max(2, round(width / cell) + 1)), dtype=np.float32
-        )
-        # float noise through Pillow's "F" mode: bicubic, the same on every machine.
-        total += weight * np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
+        size = (max(2, round(height / cell) + 1), max(2, round(width / cell) + 1))
+        grid = Image.fromarray(rng.random(size, dtype=np.float32))
+        total += weight * np.asarray(grid.resize(small, Image.Resampling.BICUBIC))
         norm += weight
         weight, cell = weight / 2, max(1.0, cell / 2.5)
+    if shrink > 1:
+        total = np.asarray(Image.fromarray(total).resize((width, height), Image.Resampling.BILINEAR))
     return np.clip(total / norm, 0, 1)
+
+
+def grain(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Return per-pixel noise, 0–1, repeated every 512 pixels, which no eye finds."""
+    tile = rng.random((512, 512), dtype=np.float32)
+    return np.tile(tile, (-(-shape[0] // 512), -(-shape[1] // 512)))[: shape[0], : shape[1]]
 
 
 def blur(array: Array, radius: float) -> Array:
     """Return a Gaussian blur; large radii work on a smaller copy."""
     image = as_image(array)
-    shrink = 4 if radius >= 8 else 2 if radius >= 4 else 1
+    shrink = 4 if radius >= 6 else 2 if radius >= 2.4 else 1
     if shrink == 1:
         return as_array(image.filter(ImageFilter.GaussianBlur(radius)))
     small = image.reduce(shrink).filter(ImageFilter.GaussianBlur(radius / shrink))
@@ -46,11 +57,15 @@ def blur(array: Array, radius: float) -> Array:
 def displace(array: Array, amount: float, cell: float, rng: np.random.Generator) -> Array:
     """Return `array` with its pixels pushed about by up to `amount` pixels, smoothly over `cell` pixels."""
     height, width = array.shape[:2]
-    dy = ((noise((height, width), cell, rng) - 0.5) * 4 * amount).astype(np.int32)
-    dx = ((noise((height, width), cell, rng) - 0.5) * 4 * amount).astype(np.int32)
-    rows = np.clip(np.arange(height, dtype=np.int32)[:, None] + dy, 0, height - 1)
-    columns = np.clip(np.arange(width, dtype=np.int32)[None] + dx, 0, width - 1)
-    return array[rows, columns]
+    dy = ((noise((height, width), cell, rng) - 0.5) * (4 * amount)).astype(np.int32)
+    dx = ((noise((height, width), cell, rng) - 0.5) * (4 * amount)).astype(np.int32)
+    dy += np.arange(height, dtype=np.int32)[:, None]
+    dx += np.arange(width, dtype=np.int32)
+    np.clip(dy, 0, height - 1, out=dy)
+    np.clip(dx, 0, width - 1, out=dx)
+    dy *= width
+    dy += dx
+    return array.reshape(height * width, -1).take(dy, axis=0).reshape(array.shape)
 
 
 def shifted(array: Array, dx: int, dy: int = 0) -> Array:

@@ -1,7 +1,7 @@
-"""Ink wash 水墨: rice paper, ink that bleeds and dries out, mist, a little colour on the figure, a red seal."""
+"""Ink wash 水墨: rice paper, ink that bleeds and dries out, mist, a little colour, a red seal."""
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from kolors_dagster.mini.drawings.compose import Layers
 from kolors_dagster.mini.drawings.look import Look
@@ -12,6 +12,7 @@ from kolors_dagster.mini.drawings.styles.effects import (
     blur,
     displace,
     edge_distance,
+    grain,
     luminance,
     noise,
 )
@@ -21,21 +22,19 @@ INK = np.asarray([0.15, 0.16, 0.19], np.float32)
 
 
 def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
-    """Lay washes and lines of ink on paper: the background loose and wet, the figure drawn with a fine brush."""
+    """Lay washes and lines of ink on paper: the background loose and wet, the figure by a fine brush."""
     assert layers.mask and layers.line and layers.back and layers.back_line
     width, height = layers.colour.size
     shape, unit = (height, width), max(width, height) / 1000
     paper = _paper(shape, rng)
     mask = blur(as_array(layers.mask), 1.2 * unit)
-    wash = _background(layers, shape, unit, rng)
-    halo = blur(
-        as_array(layers.mask.reduce(4).filter(ImageFilter.MaxFilter(9)).resize(layers.mask.size)), 26 * unit
-    )
+    wash = _background(layers, unit, rng)
+    halo = np.clip(1.5 * blur(mask, 34 * unit), 0, 1)
     wash = wash * (1 - 0.62 * halo) * (1 - mask)
     figure = as_array(layers.colour)
     grey = luminance(figure)
     density = np.clip((0.94 - grey) * 0.84, 0, 1)
-    density = displace(blur(density, 2.2 * unit), 2.0 * unit, 26 * unit, rng)
+    density = displace(blur(density, 1.5 * unit), 1.7 * unit, 26 * unit, rng)
     pool = np.clip(density - blur(density, 9 * unit), 0, 1)
     density = density * (0.74 + 0.5 * noise(shape, 70 * unit, rng)) + 0.5 * pool
     ink = np.clip(wash + density * mask, 0, 0.95)
@@ -47,49 +46,53 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
         + (np.clip(chroma, 0.45, 1.5) - 1)
         * (0.34 * mask * (0.7 + 0.6 * noise(shape, 90 * unit, rng)))[..., None]
     )
-    lines = _brush_lines(layers.line, shape, unit, rng)
+    lines = _brush_lines(as_array(layers.line), shape, unit, rng)
     picture = picture * (1 - (lines * (0.35 + 0.65 * mask))[..., None] * (1 - INK * 0.6))
     return _stamp(as_image(picture), layers, rng)
 
 
 def _paper(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     height, width = shape
-    fibres = rng.random((height // 2 + 1, width // 14 + 1), dtype=np.float32)
-    across = np.asarray(Image.fromarray(fibres).resize((width, height), Image.Resampling.BICUBIC))
-    grain = 0.5 * across + 0.5 * rng.random(shape, dtype=np.float32)
+    fibres = Image.fromarray(rng.random((height // 2 + 1, width // 14 + 1), dtype=np.float32))
+    across = np.asarray(fibres.resize((width, height), Image.Resampling.BILINEAR))
+    speckle = 0.5 * across + 0.5 * grain(shape, rng)
     stain = noise(shape, 320, rng)
-    value = 1 - 0.045 * grain - 0.06 * stain
+    value = 1 - 0.045 * speckle - 0.06 * stain
     return value[..., None] * np.asarray([0.985, 0.962, 0.908], np.float32)
 
 
-def _background(layers: Layers, shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Array:
+def _background(layers: Layers, unit: float, rng: np.random.Generator) -> Array:
+    """Return the ink of the background; it is soft, so half the resolution does."""
     assert layers.back and layers.back_line
-    grey = luminance(as_array(layers.back))
+    grey = luminance(as_array(layers.back.reduce(2)))
+    shape, unit = (grey.shape[0], grey.shape[1]), unit / 2
     low, high = np.quantile(grey[::8, ::8], (0.02, 0.85))
     tone = np.clip((high - grey) / max(high - low, 0.2), 0, 1)
     wet = displace(blur(tone, 9 * unit), 12 * unit, 60 * unit, rng)
     crisp = displace(blur(tone, 2 * unit), 4 * unit, 24 * unit, rng)
     pooled = np.clip(wet - blur(wet, 16 * unit), 0, 1)
-    streaks = np.asarray(
-        Image.fromarray(rng.random((shape[0] // 2, max(2, shape[1] // 60)), dtype=np.float32)).resize(
-            (shape[1], shape[0]), Image.Resampling.BICUBIC
-        )
-    )
     wash = 0.3 * wet + 0.3 * crisp**1.6 + 0.8 * pooled
     wash *= 0.6 + 0.7 * noise(shape, 180 * unit, rng, 3)
-    wash *= 0.86 + 0.28 * streaks
+    wash *= 0.86 + 0.28 * _streaks(shape, rng)
     mist = np.clip((noise(shape, 300 * unit, rng, 3) - 0.46) * 3.2, 0, 1)
     wash *= 1 - 0.72 * mist
-    lines = _brush_lines(layers.back_line, shape, unit, rng) * (1 - 0.8 * mist)
-    wash = np.maximum(wash, lines * 0.5)
+    lines = _brush_lines(as_array(layers.back_line.reduce(2)), shape, unit, rng) * (1 - 0.8 * mist)
+    wash = np.maximum(wash, np.clip(lines * 1.3, 0, 1) * 0.5)
     edge = edge_distance(shape) / (70 * unit) + (noise(shape, 130 * unit, rng) - 0.5) * 1.6
-    return np.clip(wash, 0, 0.92) * np.clip(edge, 0, 1)
+    wash = np.clip(wash, 0, 0.92) * np.clip(edge, 0, 1)
+    return as_array(as_image(wash).resize(layers.back.size, Image.Resampling.BICUBIC))
 
 
-def _brush_lines(line: Image.Image, shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Array:
+def _streaks(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Return the marks that the hairs of a broad brush leave across the paper."""
+    height, width = shape
+    hairs = Image.fromarray(rng.random((height, max(2, width // 60)), dtype=np.float32))
+    return np.asarray(hairs.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _brush_lines(thin: Array, shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Array:
     """Return lines that swell, thin and run dry."""
-    thick = as_array(line.filter(ImageFilter.MaxFilter(3)))
-    thin = as_array(line)
+    thick = np.clip(1.9 * blur(thin, 1.3 * unit), 0, 1)
     swell = np.clip((noise(shape, 60 * unit, rng) - 0.38) * 4, 0, 1)
     drawn = displace(thin + (thick - thin) * swell, 1.6 * unit, 34 * unit, rng)
     dry = np.clip(0.4 + 2.2 * (noise(shape, 9 * unit, rng) - 0.28) + swell, 0.25, 1)

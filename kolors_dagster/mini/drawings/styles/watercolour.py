@@ -13,6 +13,7 @@ from kolors_dagster.mini.drawings.styles.effects import (
     blur,
     displace,
     edge_distance,
+    grain,
     noise,
 )
 
@@ -61,9 +62,9 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
 
 
 def _tooth(shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    grain = blur(rng.random(shape, dtype=np.float32), 1.0)
+    fine = blur(grain(shape, rng), 1.0)
     bumps = noise(shape, 5, rng)
-    return np.clip(0.5 + (grain - 0.5) * 2.2 + (bumps - 0.5) * 0.5, 0, 1)
+    return np.clip(0.5 + (fine - 0.5) * 2.2 + (bumps - 0.5) * 0.5, 0, 1)
 
 
 def _border(shape: tuple[int, int], unit: float, rng: np.random.Generator) -> tuple[Array, Array]:
