@@ -1,0 +1,95 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
+from kolors_dagster.kolors.bundle import KolorsBundle
+from kolors_dagster.kolors.request import DrawRequest
+
+REQUEST = DrawRequest(1, "女孩在海边", "text", 1, 64, 64, 2, 4.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def model(mini_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KOLORS_DATA", str(tmp_path_factory.mktemp("data")))
+        return describe_base_model("kolors-mini", mini_folder)
+
+
+def make_requests(count: int) -> list[DrawRequest]:
+    return [replace(REQUEST, number=n, prompt=f"女孩，第{n}幅", seed=n) for n in range(1, count + 1)]
+
+
+def draw(
+    bundle: KolorsBundle, requests: list[DrawRequest], lora: Path | None = None
+) -> dict[int, np.ndarray]:
+    return {drawn.number: np.asarray(drawn.image) for drawn in bundle.draw(requests, lora)}
+
+
+def test_draws_what_was_asked_and_counts_what_it_took(model: BaseModel) -> None:
+    bundle = KolorsBundle(model, "cpu", batch_size=2)
+    requests = [*make_requests(3), replace(REQUEST, number=4, width=96, height=72)]
+    drawn = {panel.number: panel for panel in bundle.draw(requests)}
+    assert {number: panel.image.size for number, panel in drawn.items()} == {
+        1: (64, 64),
+        2: (64, 64),
+        3: (64, 64),
+        4: (96, 72),
+    }
+    assert all(panel.image.mode == "RGB" and np.asarray(panel.image).std() > 10 for panel in drawn.values())
+    assert all(panel.seconds > 0 and panel.peak_memory_mib > 10 for panel in drawn.values())
+    # Four prompts and one negative one; three batches of two steps.
+    assert bundle.calls == {"text_encoder": 5, "unet": 6, "vae": 4, "loads": 3}
+
+
+def test_texts_are_encoded_once_in_its_life(model: BaseModel) -> None:
+    bundle = KolorsBundle(model, "cpu")
+    draw(bundle, make_requests(2))
+    before = dict(bundle.calls)
+    draw(bundle, [replace(request, seed=9) for request in make_requests(2)])
+    assert bundle.calls["text_encoder"] == before["text_encoder"] == 3
+    assert bundle.calls["loads"] == before["loads"] == 3
+
+
+def test_both_memory_plans_draw_the_same_bytes(model: BaseModel, lora_file: Path) -> None:
+    requests = [*make_requests(3), replace(REQUEST, number=4, lora_weight=0.5)]
+    resident = KolorsBundle(model, "cpu", batch_size=2, memory_plan="resident")
+    sequential = KolorsBundle(model, "cpu", batch_size=2, memory_plan="sequential")
+    one, other = draw(resident, requests, lora_file), draw(sequential, requests, lora_file)
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[number], other[number]) for number in one)
+    assert set(resident._parts) == {"text_encoder", "unet", "vae"} and not sequential._parts
+
+
+def test_a_panel_is_the_same_alone_and_among_eight(model: BaseModel) -> None:
+    bundle, requests = KolorsBundle(model, "cpu"), make_requests(8)
+    together = draw(bundle, requests)
+    alone = draw(bundle, requests[4:5])
+    assert np.abs(alone[5].astype(int) - together[5]).max() <= 2
+    assert np.abs(together[4].astype(int) - together[5]).max() > 50
+
+
+def test_the_lora_acts_by_its_weight_and_is_gone_after(model: BaseModel, lora_file: Path) -> None:
+    bundle = KolorsBundle(model, "cpu")
+    bare = draw(bundle, [REQUEST])[1]
+    weights = {
+        n: replace(REQUEST, number=n, lora_weight=weight) for n, weight in ((1, 0.0), (2, 0.5), (3, 1.0))
+    }
+    drawn = draw(bundle, list(weights.values()), lora_file)
+    assert np.array_equal(drawn[1], bare)
+    assert len({picture.tobytes() for picture in drawn.values()}) == 3
+    assert np.array_equal(draw(bundle, [REQUEST])[1], bare)
+
+
+def test_a_text_that_is_cut_is_told(model: BaseModel, caplog: pytest.LogCaptureFixture) -> None:
+    draw(KolorsBundle(model, "cpu"), [replace(REQUEST, prompt="很长的故事，" * 100, steps=1)])
+    assert "256 tokens" in caplog.text
+
+
+def test_wrong_settings_are_named(model: BaseModel) -> None:
+    for settings in ({"device": "gpu"}, {"dtype": "fp8"}, {"memory_plan": "none"}):
+        with pytest.raises(UserError, match=next(iter(settings.values()))):
+            KolorsBundle(model, **{"device": "cpu", **settings})

@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.device import choose_device, choose_dtype
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_auto_takes_the_best_there_is(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, chosen: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device("auto").type == chosen
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("cuda:0") == torch.device("cuda", 0)
+    for name in ("cuda:1", "mps", "tpu", "meta"):
+        with pytest.raises(UserError, match=name):
+            choose_device(name)
+
+
+def test_dtypes() -> None:
+    cpu, cuda, mps = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
+    assert choose_dtype(cpu) == torch.float32
+    assert choose_dtype(cuda) == choose_dtype(mps) == torch.float16
+    assert choose_dtype(cpu, "bf16") == torch.bfloat16
+    with pytest.raises(UserError, match="int8"):
+        choose_dtype(cpu, "int8")
