@@ -44,7 +44,7 @@ def choose_size(index: int, rng: Random) -> tuple[int, int]:
     """Return the size of image `index`: one in eight is too small, one in ten too long, for filters."""
     if index % 8 == 5:
         return rng.choice(SMALL)
-    if index % 10 == 7:
+    if index % 10 == 6:
         return rng.choice(LONG)
     return rng.choice(USUAL)
 

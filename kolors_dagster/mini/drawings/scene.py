@@ -17,6 +17,7 @@ NO_SPACE = {
     "dressing": ("run",),
 }
 SIDE_POSES = ("stand", "walk", "run", "sing", "wish", "sit")
+CLOSE_POSES = ("stand", "sing", "chin", "wish", "wave")
 WOMEN_CUTS = ("dress", "gown", "sweater", "hoodie", "coat", "uniform", "costume")
 MEN_CUTS = ("sweater", "hoodie", "coat", "uniform", "suit")
 
@@ -122,6 +123,9 @@ def sample_scene(rng: Random) -> Scene:
     place = rng.choice(ATTRIBUTES["place"])
     pose = rng.choice(poses_at(place))
     time, weather = _sample_sky(rng, place)
+    if pose == "sleep":
+        weather = "clear"
+    framing = _sample_framing(rng, pose)
     return Scene(
         gender=gender,
         age=age,
@@ -135,9 +139,9 @@ def sample_scene(rng: Random) -> Scene:
         dress_cut=rng.choice(MEN_CUTS) if gender == "male" else _sample_cut(rng, place),
         pose=pose,
         expression=_sample_expression(rng, pose),
-        framing=_sample_framing(rng, pose),
+        framing=framing,
         place=place,
-        thing=_sample_thing(rng, place, pose, time, weather),
+        thing=_sample_thing(rng, place, pose, framing, time, weather),
         time=time,
         weather=weather,
     )
@@ -180,20 +184,27 @@ def _sample_framing(rng: Random, pose: str) -> str:
         return "full"
     if pose in ("walk", "run"):
         return rng.choice(("full", "side", "side"))
-    options = ["full", "full", "full", "half", "close"] + ["side"] * (pose in SIDE_POSES)
+    options = (
+        ["full", "full", "full", "half"] + ["close"] * (pose in CLOSE_POSES) + ["side"] * (pose in SIDE_POSES)
+    )
     return rng.choice(options)
 
 
-def _sample_thing(rng: Random, place: str, pose: str, time: str, weather: str) -> str:
+def _sample_thing(rng: Random, place: str, pose: str, framing: str, time: str, weather: str) -> str:
     if pose in ("guitar", "read"):
         return {"guitar": "guitar", "read": "book"}[pose]
     if pose == "sing":
         return rng.choice(("microphone",) * 5 + ("none",))
-    if pose in ("stand", "walk") and weather in ("rain", "snow") and place not in INDOORS:
+    if (
+        pose in ("stand", "walk")
+        and framing != "close"
+        and weather in ("rain", "snow")
+        and place not in INDOORS
+    ):
         return rng.choice(("umbrella", "umbrella", "none"))
     options = ["none"] * 3 + ["cat"] * (place not in ("concert", "stage"))
-    if pose in ("stand", "walk"):
+    if pose in ("stand", "walk") and framing != "close":
         options += ["flowers", "balloon"]
-    if time == "night" and place in (*OUTDOORS, "bedroom") and weather == "clear":
+    if time == "night" and place in OUTDOORS and place != "forest" and weather == "clear":
         options += ["shooting_star"] * 3
     return rng.choice(options)

@@ -51,8 +51,8 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     left, right = (CYAN, MAGENTA) if flip else (MAGENTA, CYAN)
     mask = as_array(layers.mask)
     picture = _night(layers, shape, unit, left, right, rng)
-    figure: Array = as_array(layers.colour)
-    figure = np.clip((figure - 0.08) * 1.04, 0, 1) ** 1.25 * np.asarray([0.74, 0.66, 0.92], np.float32)
+    drawn = as_array(layers.colour)
+    figure: Array = np.clip((drawn - 0.08) * 1.04, 0, 1) ** 1.25 * np.asarray([0.74, 0.66, 0.92], np.float32)
     across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
     figure = screen(figure, (left * (1 - across) + right * across) * 0.1)
     picture = picture + (figure - picture) * mask[..., None]
