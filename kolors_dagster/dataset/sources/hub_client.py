@@ -43,12 +43,14 @@ class _Complaints(logging.Handler):
 
 
 def _read(request: dict[str, Any], folder: Path, complaints: logging.Handler) -> list[dict[str, Any]]:
+    # The client imports torch where it finds it, half of its start, and has no use for it here.
+    sys.modules["torch"] = None  # type: ignore[assignment]
     from datasets import Image  # type: ignore[import-untyped]
     from modelscope.msdatasets import MsDataset
     from modelscope.utils.config_ds import DOWNLOADED_DATASETS_DIR, MS_DATASETS_CACHE
-    from modelscope.utils.logger import get_logger
 
-    get_logger().addHandler(complaints)
+    del sys.modules["torch"]
+    logging.getLogger("modelscope").addHandler(complaints)
     mend_downloads()
     # Downloads stay in the client's own cache. The tables made of them do not: they are remembered by the
     # revision's name alone, and would hide that the data set has changed.
