@@ -75,14 +75,14 @@ def draw_blanket(brush: Brush, start: float, feet_x: float, light: Light, rng: R
     """Draw a blanket over a sleeper from the waist to the feet."""
     colour = times(rng.choice(((150, 190, 226), (248, 196, 130), (186, 170, 224), (160, 206, 170))), light)
     shape = [
-        (start, -0.34),
-        (start + 0.5, -0.44),
-        (feet_x - 0.3, -0.3),
-        (feet_x + 0.16, -0.28),
+        (start, -0.42),
+        (start + 0.5, -0.56),
+        (feet_x - 0.3, -0.46),
+        (feet_x + 0.18, -0.36),
         (feet_x + 0.24, 0.3),
-        (feet_x - 0.2, 0.5),
-        (start + 0.6, 0.56),
-        (start - 0.06, 0.42),
+        (feet_x - 0.2, 0.58),
+        (start + 0.6, 0.64),
+        (start - 0.06, 0.5),
         (start - 0.03, 0.0),
     ]
     dark = brush.look.shade(colour)
@@ -103,11 +103,11 @@ def draw_blanket(brush: Brush, start: float, feet_x: float, light: Light, rng: R
     brush.blob(shape, colour, 1.0, [(low, dark), *dots])
     brush.blob(
         [
-            (start - 0.07, -0.35),
-            (start + 0.13, -0.39),
+            (start - 0.07, -0.43),
+            (start + 0.13, -0.48),
             (start + 0.1, 0.0),
-            (start + 0.1, 0.47),
-            (start - 0.1, 0.43),
+            (start + 0.1, 0.56),
+            (start - 0.1, 0.51),
             (start - 0.07, 0.0),
         ],
         lighter(colour, 0.6),

@@ -156,7 +156,7 @@ def _draw_arm(brush: Brush, figure: Figure, i: int) -> None:
     if holds and scene.thing == "microphone":
         mouth = (sk.head[0] + 0.17 * sk.turn * 1.2, sk.head[1] + 0.36)
         things.draw_microphone(brush, sk.arms[1].tip, mouth)
-    fist = holds or scene.pose in ("run", "guitar", "wish")
+    fist = holds or scene.pose in ("run", "guitar")
     side = (-1, 1)[i] if sk.turn < 0.8 else 1
     skin, cloth = figure.skin, outfit.cloth
     if sk.arm_layer[i] == "behind" or (sk.turn >= 0.8 and i == 1 and sk.arm_layer[i] == "body"):

@@ -76,15 +76,7 @@ def _arms(
         lap = rng.choice((0.08, 0.2, 0.3))
         hands = [(-lap, 0.12), (lap, 0.12)]
     elif pose == "chin":
-        limbs = tuple(
-            Limb(
-                (nx + side * s, ny + 0.15),
-                (nx + side * 0.46, ny + 0.8),
-                (head[0] + side * 0.3, head[1] + 0.58),
-            )
-            for side in (-1, 1)
-        )
-        return (limbs[0], limbs[1]), ("face", "face")
+        return _folded(nx, ny, s, turn, (0.48, 0.76), (0.29, head[1] - ny + 0.46)), ("face", "face")
     elif pose == "sing":
         hands[1] = (head[0] + 0.16 + 0.5 * turn, head[1] + 0.64 - 0.12 * turn)
         layer[1] = "face"
@@ -95,7 +87,7 @@ def _arms(
                 ((nx - s - 0.66, ny - 0.12), (nx - s - 0.7, ny + 0.3), (nx + 0.02, ny + 0.4))
             )
     elif pose == "wish":
-        hands = [(nx - 0.045 + 0.34 * turn, ny + 0.44), (nx + 0.045 + 0.34 * turn, ny + 0.44)]
+        return _folded(nx, ny, s, turn, (0.38, 0.66), (0.07, 0.36)), ("body", "body")
     elif pose == "walk":
         swing = 0.36
         hands = [(nx - swing, ny + a * 0.86), (nx + swing + 0.12, ny + a * 0.8)]
@@ -116,14 +108,28 @@ def _arms(
     elif pose == "sleep":
         hands = [(-0.1, ny + 0.55), (head[0] + 0.3, head[1] + 0.46)]
         layer[1] = "face"
-    if scene.thing == "umbrella" and pose in ("stand", "walk"):
-        hands[1] = (nx + s * (1 - 0.5 * turn) + 0.16, ny + 0.32)
-        layer[1], out[1] = "body", 1.0
-    elif scene.thing in ("flowers", "balloon") and pose in ("stand", "walk"):
+    if scene.thing in ("flowers", "balloon") and pose in ("stand", "walk"):
         hands[1] = (nx + s * 0.6 + 0.1, ny + 0.45) if scene.thing == "flowers" else (nx + s + 0.3, ny + 0.2)
         layer[1] = "body"
     arms = tuple(arm(build, neck, side, hands[i], turn, out[i]) for i, side in enumerate((-1, 1)))
+    if scene.thing == "umbrella":
+        return (arms[0], _folded(nx, ny, s, turn, (s + 0.16, 0.66), (s + 0.2, 0.2))[1]), (layer[0], "body")
     return (arms[0], arms[1]), (layer[0], layer[1])
+
+
+def _folded(nx: float, ny: float, s: float, turn: float, elbow: Point, hand: Point) -> tuple[Limb, Limb]:
+    """Return arms bent towards us, so that they look shorter: elbow and hand from the neck, mirrored."""
+    forward = 0.3 * turn
+    width = 1 - 0.62 * turn
+    limbs = [
+        Limb(
+            (nx + side * s * width, ny + 0.15),
+            (nx + side * elbow[0] * width + forward * 0.3, ny + elbow[1]),
+            (nx + side * hand[0] * width + forward, ny + hand[1]),
+        )
+        for side in (-1, 1)
+    ]
+    return limbs[0], limbs[1]
 
 
 def _rest(

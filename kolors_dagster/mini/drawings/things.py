@@ -78,7 +78,7 @@ def draw_book(brush: Brush, x: float, y: float, colour: Colour) -> None:
 def draw_umbrella(brush: Brush, hand: Point, colour: Colour) -> None:
     """Draw an open umbrella above the head, its stick in `hand`."""
     x, y = hand
-    u = brush.at(x, y - 1.55, angle=0.08)
+    u = brush.at(x + 0.13, y - 1.55, angle=0.08)
     u.ink([(0, 0), (0, 1.65)], (104, 76, 66), 2.4, taper=False, curved=False)
     rim = [(-0.98, 0.16), (-0.66, 0.06), (-0.33, 0.14), (0, 0.05), (0.33, 0.14), (0.66, 0.06), (0.98, 0.16)]
     dome = smooth(

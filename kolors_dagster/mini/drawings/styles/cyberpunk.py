@@ -58,8 +58,8 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     picture = picture + (figure - picture) * mask[..., None]
     reach = max(2, round(0.045 * layers.unit))
     for side, colour in ((-1, left), (1, right)):
-        rim = np.clip(mask - shifted(blur(mask, reach * 0.5), -side * reach), 0, 1)
-        rim = blur(rim, max(1.0, reach * 0.22))
+        lit = np.clip(mask - shifted(blur(mask, reach * 0.5), -side * reach), 0, 1)
+        rim = blur(lit, max(1.0, reach * 0.22))
         picture = screen(picture, (rim * mask * 0.95)[..., None] * colour)
         picture = screen(picture, (blur(rim, reach * 1.6) * 0.5)[..., None] * colour)
     picture = _reflect(picture, unit, rng)
