@@ -1,4 +1,4 @@
-"""A small ModelScope on loopback: the four endpoints that `MsDataset.load` calls, with faults to order."""
+"""A small ModelScope on loopback: the endpoints that `MsDataset.load` calls, with faults to order."""
 
 import hashlib
 import json
@@ -61,6 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"Files": self._tree(query)})
         elif url.path == f"/api/v1/datasets/{hub.name}/repo" and query.get("FilePath") in hub.files:
             self._file(query["FilePath"])
+        elif url.path.removeprefix(f"/datasets/{hub.name}/resolve/master/") in hub.files:
+            self._file(url.path.removeprefix(f"/datasets/{hub.name}/resolve/master/"))
         else:
             self._send(404, b'{"Code": 404, "Message": "not found", "Success": false}')
 
@@ -83,11 +85,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, path: str) -> None:
         data, fault = self.hub.files[path], self.hub.fault
-        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
-        if start:
+        first, _, last = (self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")
+        start, end = int(first), int(last) + 1 if last else len(data)
+        if start and not last:
             self.hub.resumed.append(path)
         if fault is None or path != self.hub.faulty_file or self.command == "HEAD":
-            self._send(206 if start else 200, data[start:], hashlib.md5(data).hexdigest())
+            part = 206 if self.headers.get("Range") else 200
+            self._send(part, data[start:end], hashlib.md5(data).hexdigest())
         elif fault == "failing":
             self._send(500, b'{"Code": 500, "Message": "out of order"}')
         else:

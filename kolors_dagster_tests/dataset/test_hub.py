@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -129,6 +130,28 @@ def test_the_data_sets_own_code_is_not_run(hub, tmp_path):
     with pytest.raises(UserError) as caught:
         load(tmp_path)
     assert "code" in caught.value.fix
+
+
+def test_an_archive_and_a_column_of_paths(hub, tmp_path):
+    picture(50, 40, 1).save(tmp_path / "private.png")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for seed in range(2):
+            image = io.BytesIO()
+            picture(50, 40, seed).save(image, "PNG")
+            file.writestr(f"pictures/{seed}.png", image.getvalue())
+        file.writestr("pictures/metadata.csv", "file_name,text\n0.png,零\n1.png,一\n")
+    hub.files.clear()
+    hub.files |= {"README.md": b"# pictures\n", "pictures.zip": archive.getvalue()}
+    assert [image.text for image in load(tmp_path, caption_column="text").images] == [
+        "二次元，零",
+        "二次元，一",
+    ]
+
+    hub.files.pop("pictures.zip")
+    hub.files["train.csv"] = f"image,text\n{tmp_path / 'private.png'},a\nhttp://127.0.0.1/b.png,b\n".encode()
+    with pytest.raises(UserError, match="none of 2 pictures can be used: 2 no_image"):
+        load(tmp_path, caption_column="text")
 
 
 def test_the_timeout_is_a_number_of_seconds(monkeypatch):

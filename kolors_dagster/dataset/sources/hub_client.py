@@ -80,7 +80,8 @@ def _read(request: dict[str, Any], folder: Path, complaints: logging.Handler) ->
             print(f"reading row {index} of {count}", flush=True)
         row = table[index]
         name = f"{request['split']}/{index:06d}"
-        rows.append(_put(name, index, row[image], row[caption] if caption else None, folder))
+        data = _bytes_of(row[image], downloads)
+        rows.append(_put(name, index, data or row[image], row[caption] if caption else None, folder))
     return rows
 
 
@@ -95,26 +96,38 @@ def _check_columns(have: list[str], image: str, caption: str | None) -> None:
             )
 
 
+def _bytes_of(value: Any, downloads: Path) -> bytes | None:
+    """Return a cell's picture: bytes in it, or a downloaded file or archive member it names."""
+    path = value
+    if isinstance(value, dict):
+        if value.get("bytes") is not None:
+            return bytes(value["bytes"])
+        path = value.get("path")
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(path, str):
+        return None
+    # A data set must not name just any file of this machine.
+    file = Path(path.rpartition("::")[2])
+    if not file.is_file() or not file.resolve().is_relative_to(downloads.resolve()):
+        return None
+    if "::" not in path:
+        return file.read_bytes()
+    import fsspec  # type: ignore[import-untyped]
+
+    with fsspec.open(path, "rb") as member:
+        return bytes(member.read())
+
+
 def _put(name: str, index: int, value: Any, caption: Any, folder: Path) -> dict[str, Any]:
     """Store one picture's bytes, or say why the cell holds none."""
-    data = path = None
-    if isinstance(value, dict):
-        data, path = value.get("bytes"), value.get("path")
-    elif isinstance(value, bytes):
-        data = value
-    elif isinstance(value, str):
-        path = value
-    if data is None and path and Path(path).is_file():
-        data = Path(path).read_bytes()
-    if data is None:
-        if value is None:
-            return {"source": name, "reason": "no_image", "detail": "the cell is empty"}
-        said = path or f"a {type(value).__name__}"
+    if not isinstance(value, bytes):
+        said = value if isinstance(value, str) else f"a {type(value).__name__}"
         return {"source": name, "reason": "no_image", "detail": f"the cell holds no picture but {said}"}
     if caption is not None and not isinstance(caption, str):
         return {"source": name, "reason": "caption", "detail": f"the caption is a {type(caption).__name__}"}
     file = f"{index:06d}.bin"
-    (folder / file).write_bytes(data)
+    (folder / file).write_bytes(value)
     return {"source": name, "file": file, "caption": caption}
 
 

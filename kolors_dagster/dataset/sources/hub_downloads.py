@@ -2,9 +2,11 @@
 
 Measured with modelscope 1.40 against a hub with faults: the body of an HTTP error is stored as if it were the
 file and found there by every later attempt; a file that came in half is fetched from its start again; and a
-file that changed on the hub is never looked at again, for it is remembered by its address alone.
+file that changed on the hub is never looked at again, for it is remembered by its address alone. Archives
+are looked into at modelscope.cn even where MODELSCOPE_ENDPOINT names another hub.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,12 +17,15 @@ class _RangeIgnored(Exception):
 
 
 def mend_downloads() -> None:
-    """Make ModelScope's client refuse HTTP errors, go on with a half file, and notice a changed one."""
+    """Make the client refuse HTTP errors, go on with half files, see changed ones, and keep to its hub."""
     from modelscope.msdatasets.utils import hf_datasets_util, hf_file_utils
 
     hf_file_utils._request_with_retry_ms = _refusing_errors(hf_file_utils._request_with_retry_ms)
     hf_file_utils.http_get_ms = _resuming(hf_file_utils.http_get_ms)
     hf_datasets_util.get_from_cache_ms = _with_etag(hf_file_utils.get_from_cache_ms)
+    endpoint = os.environ.get("MODELSCOPE_ENDPOINT", "").rstrip("/")
+    if endpoint:
+        hf_datasets_util.get_endpoint = lambda: endpoint
 
 
 def _refusing_errors(request: Callable[..., Any]) -> Callable[..., Any]:
