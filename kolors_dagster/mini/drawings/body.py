@@ -43,7 +43,15 @@ def draw_hand(brush: Brush, limb: Limb, skin: Colour, side: int, fist: bool = Fa
 
 
 def draw_arm(
-    brush: Brush, limb: Limb, skin: Colour, sleeve: str, cloth: Colour, trim: Colour, side: int, fist: bool
+    brush: Brush,
+    limb: Limb,
+    skin: Colour,
+    sleeve: str,
+    cloth: Colour,
+    trim: Colour,
+    side: int,
+    fist: bool,
+    profile: bool,
 ) -> None:
     """Draw an arm with its hand and sleeve (`none`, `short`, `puff`, `long`)."""
     a, b, c = limb.root, limb.joint, limb.tip
@@ -54,12 +62,16 @@ def draw_arm(
     draw_hand(brush, limb, skin, side, fist)
     if _is_folded(limb):
         # A ribbon folded back on itself would leave holes: two pieces with a round elbow do not.
-        _draw_sleeve(brush, [a, between(a, b, 0.5), b], [*widths[:2], widths[2] * 1.06], colour, side)
+        _draw_sleeve(
+            brush, [a, between(a, b, 0.5), b], [*widths[:2], widths[2] * 1.06], colour, side, profile
+        )
         brush.oval(*b, widths[2] * 0.53, widths[2] * 0.53, colour, 1.0)
         brush.poly(ribbon([b, between(b, c, 0.5), c], widths[2:]), colour, 1.0)
         brush.oval(*b, widths[2] * 0.42, widths[2] * 0.42, colour, 0)
     else:
-        _draw_sleeve(brush, [a, between(a, b, 0.55), middle, between(b, c, 0.5), c], widths, colour, side)
+        _draw_sleeve(
+            brush, [a, between(a, b, 0.55), middle, between(b, c, 0.5), c], widths, colour, side, profile
+        )
     if not bare:
         brush.limb(
             [between(b, c, 0.82), between(b, c, 0.93), between(b, c, 1.03)], [0.195, 0.2, 0.195], trim, 0.9
@@ -68,7 +80,9 @@ def draw_arm(
     # The wrist's outline would cross the hand: a little skin over it joins the two.
     brush.oval(*between(c, b, -0.05), 0.042, 0.042, skin, 0)
     if sleeve == "short":
-        _draw_sleeve(brush, [a, between(a, b, 0.35), between(a, b, 0.72)], [0.24, 0.25, 0.25], cloth, side)
+        _draw_sleeve(
+            brush, [a, between(a, b, 0.35), between(a, b, 0.72)], [0.24, 0.25, 0.25], cloth, side, profile
+        )
     elif sleeve == "puff":
         x, y = between(a, b, 0.25)
         brush.limb([between(a, b, 0.5), between(a, b, 0.62), between(a, b, 0.7)], [0.2, 0.21, 0.2], trim, 0.8)
@@ -82,12 +96,17 @@ def _is_folded(limb: Limb) -> bool:
     return ux * vx + uy * vy < -0.35 * math.hypot(ux, uy) * math.hypot(vx, vy)
 
 
-def _draw_sleeve(brush: Brush, path: list[Point], widths: list[float], colour: Colour, side: int) -> None:
+def _draw_sleeve(
+    brush: Brush, path: list[Point], widths: list[float], colour: Colour, side: int, profile: bool
+) -> None:
     """Draw a ribbon with a round shoulder that runs into the body without a line."""
     (x, y), r = path[0], widths[0] / 2
-    brush.oval(x, y, r, r, colour, 1.0)
+    brush.oval(x, y, r, r, colour, 0 if profile else 1.0)
     brush.poly(ribbon(path, widths), colour, 1.0, [(_underside(path, side), brush.look.shade(colour))])
-    brush.oval(x - side * 0.045, y, r * 0.8, r * 0.84, lighter(colour, 0.7 * brush.look.gradient), 0)
+    if profile:
+        brush.oval(x, y, r * 1.06, r * 1.06, colour, 0)
+    else:
+        brush.oval(x - side * 0.045, y, r * 0.8, r * 0.84, lighter(colour, 0.4 * brush.look.gradient), 0)
 
 
 def draw_leg(

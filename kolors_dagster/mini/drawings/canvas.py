@@ -13,7 +13,8 @@ from kolors_dagster.mini.drawings.look import Look
 class Canvas:
     """Colour, and, for styles that ask (`look.layers`), lines alone and the figure's mask, oversampled.
 
-    `pen` is the width of a line of weight 1, in oversampled pixels; `plane` is what shapes leave in the mask.
+    `pen` is the width of a line of weight 1, in oversampled pixels; `plane` is what shapes leave in the mask
+    (None: nothing).
     """
 
     def __init__(self, width: int, height: int, oversampling: int, look: Look) -> None:
@@ -25,7 +26,7 @@ class Canvas:
         self.line = Image.new("L", size) if look.layers else None
         self.mask = Image.new("L", size) if look.layers else None
         self.light = Image.new("RGB", (max(1, self.width // 8), max(1, self.height // 8)))
-        self.plane = 0
+        self.plane: int | None = 0
         self.pen = 1.0
         self.pens = [ImageDraw.Draw(self.colour)]
         self.line_draw = ImageDraw.Draw(self.line) if self.line else None
@@ -39,7 +40,8 @@ class Canvas:
         self.pens[0].polygon(points, fill=colour)
         if self.line_draw and self.mask_draw:
             self.line_draw.polygon(points, fill=0)
-            self.mask_draw.polygon(points, fill=self.plane)
+            if self.plane is not None:
+                self.mask_draw.polygon(points, fill=self.plane)
 
     def segments(
         self, points: list[Point], widths: Sequence[float], colour: Colour, strength: int = 255
@@ -47,7 +49,9 @@ class Canvas:
         """Draw a line of changing width as short segments with round joints."""
         draws: list[tuple[ImageDraw.ImageDraw, int | Colour]] = [(self.pens[0], colour)]
         if self.line_draw and self.mask_draw:
-            draws += [(self.line_draw, strength), (self.mask_draw, self.plane)]
+            draws.append((self.line_draw, strength))
+            if self.plane is not None:
+                draws.append((self.mask_draw, self.plane))
         for i in range(len(points) - 1):
             w = widths[i]
             (x0, y0), (x1, y1) = points[i], points[i + 1]

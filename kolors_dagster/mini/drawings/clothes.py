@@ -67,7 +67,7 @@ def _draw_top(brush: Brush, outfit: Outfit, sk: Skeleton, skin: Colour, kx: floa
     under_chin = oval(0.02 * sk.turn, 0.02, 0.26 * kx, 0.15)
     brush.blob(
         body,
-        lighter(cloth, brush.look.gradient),
+        lighter(cloth, 0.5 * brush.look.gradient),
         1.0,
         [(smooth(side), dark), (under_chin, dark)],
         bottom=cloth,

@@ -193,6 +193,7 @@ def _draw_front(canvas: Canvas, scene: Scene, s: Setting, unit: float, rng: Rand
     if scene.place in ("stage", "concert") and scene.framing in ("full", "side"):
         concert.paint_crowd(front, Setting(half, top, s.spot, scene, rng), 0.965, 0.04, (26, 18, 44), True)
         canvas.release_light(0.008)
+    canvas.plane = None
     if scene.weather == "snow":
         for _ in range(round(170 * half + 30)):
             r = rng.choice((0.003, 0.004, 0.006, 0.009))

@@ -161,7 +161,7 @@ def _draw_arm(brush: Brush, figure: Figure, i: int) -> None:
     skin, cloth = figure.skin, outfit.cloth
     if sk.arm_layer[i] == "behind" or (sk.turn >= 0.8 and i == 1 and sk.arm_layer[i] == "body"):
         skin, cloth = brush.look.shade(skin), brush.look.shade(cloth)
-    draw_arm(brush, sk.arms[i], skin, outfit.cut.sleeve, cloth, outfit.trim, side, fist)
+    draw_arm(brush, sk.arms[i], skin, outfit.cut.sleeve, cloth, outfit.trim, side, fist, sk.turn >= 0.8)
     if holds:
         draw_hand(brush, sk.arms[i], skin, side, True)
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from kolors_dagster.mini.drawings.colours import Colour, shift
 from kolors_dagster.mini.drawings.compose import Layers
 from kolors_dagster.mini.drawings.look import Look
-from kolors_dagster.mini.drawings.styles.effects import as_array, as_image, blur, noise, screen
+from kolors_dagster.mini.drawings.styles.effects import Array, as_array, as_image, blur, noise
 
 
 def _tone(colour: Colour) -> Colour:
@@ -28,38 +28,38 @@ LOOK = Look(
 )
 
 
+GLOWS = np.asarray([[1.0, 0.45, 0.62], [0.35, 0.5, 1.0], [1.0, 0.7, 0.35], [0.62, 0.4, 1.0]], np.float32)
+
+
 def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     """Add colour gradients, rays, bloom and sparkles; the figure stays clearer than what is behind it."""
     assert layers.mask is not None
     picture = as_array(layers.colour)
     height, width = picture.shape[:2]
-    mask = as_array(layers.mask)[..., None]
+    unit = max(width, height)
+    mask = as_array(layers.mask)
     side = 1 if layers.head[0] < width / 2 else -1
-    x = (
-        np.linspace(0, 1, width, dtype=np.float32)[None]
-        if side > 0
-        else np.linspace(1, 0, width, dtype=np.float32)[None]
-    )
+    x = np.linspace(1, 0, width, dtype=np.float32)[None, ::side]
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
-    warm, cool = rng.permutation(
-        np.asarray([[1.0, 0.45, 0.62], [0.35, 0.5, 1.0], [1.0, 0.7, 0.35], [0.62, 0.4, 1.0]], np.float32)
-    )[:2]
-    across = np.clip(0.65 * y + 0.35 * (1 - x), 0, 1)[..., None]
-    wash = cool * (1 - across) + warm * across
-    soft = (
-        picture * (1 - 2 * (1 - wash) * picture * (1 - picture)) + 2 * wash * picture * (1 - picture) * 0.35
-    )
-    picture = picture + (soft - picture) * (0.62 - 0.4 * mask)
-    rays = _rays(width, height, side, rng)[..., None]
-    picture = screen(picture, rays * np.asarray([1.0, 0.93, 0.8], np.float32) * (0.5 - 0.28 * mask))
-    bright = np.clip(picture - 0.66, 0, 1) * 2.0
-    picture = screen(picture, blur(bright, 0.014 * max(width, height)) * 0.55)
-    edge = np.clip(mask[..., 0] - blur(np.roll(mask[..., 0], 1, 0), 0.006 * height), 0, 1)
-    picture = screen(picture, (edge * 0.3)[..., None] * (wash * 0.5 + 0.5))
-    return _sparkle(as_image(picture), layers, rng)
+    warm, cool = rng.permutation(GLOWS)[:2]
+    across = np.clip(0.65 * y + 0.35 * x, 0, 1)
+    edge = np.clip(mask - blur(np.roll(mask, 1, 0), 0.006 * height), 0, 1) * 0.2
+    rays = _rays(width, height, side, rng) * (0.5 - 0.28 * mask)
+    stars = _sparkles(layers, width, height, rng)
+    bloom = blur(np.clip(picture - 0.6, 0, 1) * 2.0, 0.014 * unit)
+    strength = 0.62 - 0.4 * mask
+    # Channel by channel: a third of the memory traffic.
+    for c, (ray, star) in enumerate(((1.0, 1.0), (0.93, 0.97), (0.8, 0.9))):
+        p = picture[..., c]
+        wash = cool[c] + (warm[c] - cool[c]) * across
+        p += p * (1 - p) * (0.7 * wash - 2 * (1 - wash) * p) * strength
+        light = ray * rays + star * stars + 0.55 * bloom[..., c] + edge
+        np.clip(light, 0, 1, out=light)
+        p += (1 - p) * light
+    return as_image(picture)
 
 
-def _rays(width: int, height: int, side: int, rng: np.random.Generator) -> np.ndarray:
+def _rays(width: int, height: int, side: int, rng: np.random.Generator) -> Array:
     w, h = width // 4, height // 4
     ox = (1.08 if side > 0 else -0.08) * w
     xs, ys = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
@@ -71,9 +71,8 @@ def _rays(width: int, height: int, side: int, rng: np.random.Generator) -> np.nd
     return as_array(as_image(light).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _sparkle(image: Image.Image, layers: Layers, rng: np.random.Generator) -> Image.Image:
-    """Draw discs of light and four-pointed stars, away from the face."""
-    width, height = image.size
+def _sparkles(layers: Layers, width: int, height: int, rng: np.random.Generator) -> Array:
+    """Return the light of discs and four-pointed stars, away from the face."""
     unit = max(width, height)
     scale = 2
     over = Image.new("L", (width * scale, height * scale))
@@ -100,6 +99,4 @@ def _sparkle(image: Image.Image, layers: Layers, rng: np.random.Generator) -> Im
         ]
         draw.polygon(points, fill=235)
     stars = as_array(over.reduce(scale))
-    glow = blur(stars, 0.005 * unit)
-    light = (stars + glow * 0.9)[..., None] * np.asarray([1.0, 0.97, 0.9], np.float32)
-    return as_image(screen(as_array(image), light))
+    return stars + 0.9 * blur(stars, 0.005 * unit)

@@ -50,48 +50,61 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     flip = rng.random() < 0.5
     left, right = (CYAN, MAGENTA) if flip else (MAGENTA, CYAN)
     mask = as_array(layers.mask)
-    picture = _night(layers, shape, unit, left, right, rng)
-    drawn = as_array(layers.colour)
-    figure: Array = np.clip((drawn - 0.08) * 1.04, 0, 1) ** 1.25 * np.asarray([0.74, 0.66, 0.92], np.float32)
     across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
-    figure = screen(figure, (left * (1 - across) + right * across) * 0.1)
-    picture = picture + (figure - picture) * mask[..., None]
-    reach = max(2, round(0.045 * layers.unit))
+    neon = left * (1 - across) + right * across
+    picture = _night(layers, shape, unit, neon, rng)
+    figure = as_array(layers.colour)
+    np.clip(figure - 0.08, 0, 1, out=figure)
+    np.power(figure, 1.25, out=figure)
+    figure *= np.asarray([0.78, 0.69, 0.96], np.float32)
+    figure = screen(figure, neon * 0.1)
+    picture += (figure - picture) * mask[..., None]
+    picture = _reflect(screen(picture, _rims(mask, left, right, layers.unit)), unit, rng)
+    light = blur(np.clip(picture - 0.42, 0, 1) * 1.7, 16 * unit) * 0.75
+    light += _rain(shape, unit, rng)[..., None] * (neon * 0.5 + 0.12)
+    return as_image(_screen_of_a_display(screen(picture, light), shape, unit))
+
+
+def _rims(mask: Array, left: Array, right: Array, head: float) -> Array:
+    """Return the light on the figure's two sides, and its glow around them."""
+    reach = max(2, round(0.045 * head))
+    soft = blur(mask, reach * 0.5)
+    light = np.zeros((*mask.shape, 3), np.float32)
     for side, colour in ((-1, left), (1, right)):
-        lit = np.clip(mask - shifted(blur(mask, reach * 0.5), -side * reach), 0, 1)
-        rim = blur(lit, max(1.0, reach * 0.22))
-        picture = screen(picture, (rim * mask * 0.95)[..., None] * colour)
-        picture = screen(picture, (blur(rim, reach * 1.6) * 0.5)[..., None] * colour)
-    picture = _reflect(picture, unit, rng)
-    picture = screen(picture, blur(np.clip(picture - 0.42, 0, 1) * 1.7, 16 * unit) * 0.75)
-    picture = screen(
-        picture, _rain(shape, unit, rng)[..., None] * (left * (1 - across) + right * across + 0.25) * 0.5
-    )
-    return as_image(_screen_of_a_display(picture, shape, unit))
+        rim = blur(np.clip(mask - shifted(soft, -side * reach), 0, 1), max(1.0, reach * 0.22))
+        strength = rim * mask * 0.95 + blur(rim, reach * 1.6) * 0.5
+        for c in range(3):
+            light[..., c] += strength * colour[c]
+    return light
 
 
 def _night(
-    layers: Layers, shape: tuple[int, int], unit: float, left: Array, right: Array, rng: np.random.Generator
+    layers: Layers, shape: tuple[int, int], unit: float, neon: Array, rng: np.random.Generator
 ) -> Array:
+    """Return the place in the dark: its outlines, lamps and signs give the light."""
     assert layers.back and layers.back_line
-    height, width = shape
-    back = as_array(layers.back)
-    y = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    x = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
-    fog = np.asarray([0.05, 0.03, 0.14], np.float32) * (1 - y) + np.asarray([0.2, 0.05, 0.3], np.float32) * y
-    dark = (
-        luminance(back)[..., None] ** 1.6 * (0.2 * back + 0.2 * (left * (1 - x) + right * x)) * 0.8
-        + fog * 0.8
-    )
+    picture = as_array(layers.back)
+    grey = 0.8 * luminance(picture) ** 1.6
+    bright = np.clip(picture.max(axis=2) - 0.72, 0, 1) * 3.0
+    lamps = np.clip(bright - blur(bright, 30 * unit) * 1.3, 0, 1)
     lines = as_array(layers.back_line) * (0.25 + 0.9 * noise(shape, 160 * unit, rng))
-    neon = left * (1 - x) + right * x
-    patch = (noise(shape, 260 * unit, rng) > 0.56).astype(np.float32)[..., None]
-    neon = neon + (VIOLET - neon) * blur(patch[..., 0], 10 * unit)[..., None]
-    picture = screen(dark, lines[..., None] * neon * 0.95)
-    picture = screen(picture, blur(np.clip(lines * 1.5, 0, 1), 7 * unit)[..., None] * neon * 1.05)
-    shapes = _holograms(layers, shape, rng)
-    picture = screen(picture, shapes[..., None] * (neon * 0.6 + 0.2) * 0.85)
-    return screen(picture, blur(np.clip(shapes * 1.2, 0, 1), 11 * unit)[..., None] * neon * 0.9)
+    glow = blur(np.clip(lines * 1.5, 0, 1), 7 * unit)
+    patch = blur((noise(shape, 260 * unit, rng) > 0.56).astype(np.float32), 10 * unit)
+    signs = _holograms(layers, shape, rng)
+    halo = blur(np.clip(signs * 1.2, 0, 1), 11 * unit)
+    y = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
+    for c, (above, below) in enumerate(((0.04, 0.16), (0.024, 0.04), (0.11, 0.24))):
+        p = picture[..., c]
+        colour = neon[..., c] + (VIOLET[c] - neon[..., c]) * patch
+        light = colour * (0.95 * lines + 1.05 * glow + 0.51 * signs + 0.9 * halo)
+        light += 0.17 * signs + lamps * p * (0.5 + 0.5 * neon[..., c])
+        np.clip(light, 0, 1, out=light)
+        p *= 0.3
+        p += 0.24 * neon[..., c]
+        p *= grey
+        p += above + (below - above) * y
+        p += (1 - p) * light
+    return picture
 
 
 def _holograms(layers: Layers, shape: tuple[int, int], rng: np.random.Generator) -> Array:

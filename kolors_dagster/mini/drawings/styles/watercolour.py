@@ -35,12 +35,16 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     tooth = _tooth(shape, rng)
     mask = as_array(layers.mask)[..., None]
     colour = as_array(layers.colour)
-    loose = displace(blur(colour, 3.2 * unit), 7 * unit, 36 * unit, rng)
-    tight = displace(blur(colour, 1.1 * unit), 2.2 * unit, 24 * unit, rng)
+    # The loose wash is soft, so it is made at half the size.
+    wash = displace(as_array(layers.colour.reduce(2)), 3.5 * unit, 18 * unit, rng)
+    loose = as_array(as_image(wash).resize((width, height), Image.Resampling.BILINEAR))
+    tight = displace(colour, 2.0 * unit, 24 * unit, rng)
     soft = blur(mask[..., 0], 4 * unit)[..., None]
-    pigment = 1 - (loose + (tight - loose) * soft)
+    pigment = loose
+    pigment += (tight - loose) * soft
+    np.subtract(1, pigment, out=pigment)
     pigment *= 0.8 + 0.28 * soft
-    pigment += 1.0 * np.clip(pigment - blur(pigment, 7 * unit), -0.03, 1)
+    pigment += np.maximum(pigment - blur(pigment, 7 * unit), -0.03)
     bleed = noise(shape, 150 * unit, rng, 3)
     blooms = np.clip((noise(shape, 90 * unit, rng, 2) - 0.6) * 3.2, 0, 1)
     rims = np.clip(1 - np.abs(blooms - 0.35) * 5, 0, 1) * (blooms > 0)
@@ -69,9 +73,9 @@ def _tooth(shape: tuple[int, int], rng: np.random.Generator) -> Array:
 
 def _border(shape: tuple[int, int], unit: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return where paint reaches (0–1) and the darker rim where it stopped and dried."""
-    ragged = (noise(shape, 120 * unit, rng) - 0.5) * 46 * unit + (
-        noise(shape, 14 * unit, rng) - 0.5
-    ) * 12 * unit
+    ragged = (noise(shape, 260 * unit, rng, 1) - 0.5) * 36 * unit + (
+        noise(shape, 34 * unit, rng) - 0.5
+    ) * 7 * unit
     depth = edge_distance(shape) - 30 * unit + ragged
     return np.clip(depth / (2.5 * unit), 0, 1), np.exp(-np.square((depth - 5 * unit) / (4.5 * unit)))
 
