@@ -73,7 +73,7 @@ def choose_files(files: Iterable[RemoteFile]) -> list[RemoteFile]:
     chosen = []
     for file in files:
         path = PurePosixPath(file.path)
-        if len(path.parts) > 2:
+        if len(path.parts) > 2 or ".." in path.parts:
             continue
         if path.name in _CONFIGS or path.name.startswith("MODEL_LICENSE"):
             chosen.append(file)
@@ -128,7 +128,7 @@ def _list(repository: str) -> list[RemoteFile]:
             f"{repository}: the hub did not list its files ({_describe(error)})", _GO_ON
         ) from error
     files = [RemoteFile(entry.path, entry.size or 0, entry.sha256 or "") for entry in entries]
-    chosen = choose_files(file for file in files if ".." not in PurePosixPath(file.path).parts)
+    chosen = choose_files(files)
     if not chosen:
         raise UserError(f"{repository}: the hub lists no model files there", _GO_ON)
     return chosen

@@ -147,7 +147,7 @@ def test_chooses_one_format_of_each_part() -> None:
         text_encoder/pytorch_model.bin.index.json text_encoder/pytorch_model-00001-of-00002.bin
         unet/config.json unet/diffusion_pytorch_model.fp16.safetensors unet/diffusion_pytorch_model.bin
         vae/config.json vae/diffusion_pytorch_model.safetensors vae/diffusion_pytorch_model.bin
-        tokenizer/vocab.txt deep/down/config.json
+        tokenizer/vocab.txt deep/down/config.json ../config.json
     """
     assert [file.path for file in choose_files(RemoteFile(name, 1, "") for name in listing.split())] == [
         "MODEL_LICENSE",
