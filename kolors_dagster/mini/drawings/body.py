@@ -106,7 +106,7 @@ def _draw_sleeve(
     if profile:
         brush.oval(x, y, r * 1.06, r * 1.06, colour, 0)
     else:
-        brush.oval(x - side * 0.045, y, r * 0.8, r * 0.84, lighter(colour, 0.4 * brush.look.gradient), 0)
+        brush.oval(x - side * 0.036, y, r * 0.8, r * 0.84, colour, 0)
 
 
 def draw_leg(

@@ -62,6 +62,7 @@ class Layers:
     back_line: Image.Image | None
     head: tuple[float, float]
     unit: float
+    scene: Scene
 
 
 def compose(scene: Scene, size: tuple[int, int], look: Look, rng: Random) -> Layers:
@@ -99,6 +100,7 @@ def compose(scene: Scene, size: tuple[int, int], look: Look, rng: Random) -> Lay
         back_line,
         (head.x / oversampling, head.y / oversampling),
         head.scale / oversampling,
+        scene,
     )
 
 

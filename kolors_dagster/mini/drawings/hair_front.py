@@ -38,7 +38,7 @@ def draw_front_hair(brush: Brush, hair: Hair) -> None:
         cap, lighter(c, brush.look.gradient), 1.0, [(under, shade), ([*ring, *lower], shine)], bottom=c
     )
     part = (dx + {"swept": -0.14 * hair.side, "parted": 0.0}.get(hair.bangs, 0.04), -0.58)
-    for x, y in _notches(hair):
+    for x, y in (notch for notch in _notches(hair) if notch[1] > -0.2):
         brush.ink([(part[0] * 0.3 + x * 0.8, -0.3), (x * 0.98, -0.2), (x, y)], line, 0.6)
     if hair.gender == "female" and hair.curl > 0.72:
         brush.ink(

@@ -8,6 +8,12 @@ from kolors_dagster.mini.drawings.scene import SEATED, Scene
 from kolors_dagster.mini.drawings.skeleton import BUILDS, Build, Limb, Skeleton, arm, leg
 
 HEAD_ABOVE_NECK = 0.53
+# Elbow and hand of the arm that holds a thing up, from the shoulder's width and the neck.
+HOLDS = {
+    "umbrella": ((0.16, 0.66), (0.2, 0.2)),
+    "balloon": ((0.16, 0.66), (0.26, 0.16)),
+    "flowers": ((0.14, 0.68), (-0.16, 0.46)),
+}
 
 
 def pose_figure(scene: Scene, rng: Random) -> Skeleton:
@@ -108,12 +114,11 @@ def _arms(
     elif pose == "sleep":
         hands = [(-0.1, ny + 0.55), (head[0] + 0.3, head[1] + 0.46)]
         layer[1] = "face"
-    if scene.thing in ("flowers", "balloon") and pose in ("stand", "walk"):
-        hands[1] = (nx + s * 0.6 + 0.1, ny + 0.45) if scene.thing == "flowers" else (nx + s + 0.3, ny + 0.2)
-        layer[1] = "body"
     arms = tuple(arm(build, neck, side, hands[i], turn, out[i]) for i, side in enumerate((-1, 1)))
-    if scene.thing == "umbrella":
-        return (arms[0], _folded(nx, ny, s, turn, (s + 0.16, 0.66), (s + 0.2, 0.2))[1]), (layer[0], "body")
+    if scene.thing in HOLDS:
+        (out_x, elbow_y), (hand_x, hand_y) = HOLDS[scene.thing]
+        held = _folded(nx, ny, s, turn, (s + out_x, elbow_y), (s + hand_x, hand_y))[1]
+        return (arms[0], held), (layer[0], "body")
     return (arms[0], arms[1]), (layer[0], layer[1])
 
 

@@ -18,6 +18,7 @@ from kolors_dagster.mini.drawings.styles.effects import (
 )
 
 LOOK = Look(pen=1.15, back_pen=1.0, ink=0.0, shadow=(0.8, 0.8, 0.82), eyes=0.98, gradient=0.22, layers=True)
+OPEN = ("sea", "snow", "meadow", "rooftop", "street")
 INK = np.asarray([0.15, 0.16, 0.19], np.float32)
 
 
@@ -74,6 +75,8 @@ def _background(layers: Layers, unit: float, rng: np.random.Generator) -> Array:
     wash = 0.3 * wet + 0.3 * crisp**1.6 + 0.8 * pooled
     wash *= 0.6 + 0.7 * noise(shape, 180 * unit, rng, 3)
     wash *= 0.86 + 0.28 * _streaks(shape, rng)
+    if layers.scene.place in OPEN:
+        wash = np.maximum(wash, _mountains(shape, unit, rng))
     mist = np.clip((noise(shape, 300 * unit, rng, 3) - 0.46) * 3.2, 0, 1)
     wash *= 1 - 0.72 * mist
     lines = _brush_lines(as_array(layers.back_line.reduce(2)), shape, unit, rng) * (1 - 0.8 * mist)
@@ -81,6 +84,20 @@ def _background(layers: Layers, unit: float, rng: np.random.Generator) -> Array:
     edge = edge_distance(shape) / (70 * unit) + (noise(shape, 130 * unit, rng) - 0.5) * 1.6
     wash = np.clip(wash, 0, 0.92) * np.clip(edge, 0, 1)
     return as_array(as_image(wash).resize(layers.back.size, Image.Resampling.BICUBIC))
+
+
+def _mountains(shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Array:
+    """Return ranges of far mountains, dark along the ridge and lost in mist below."""
+    height, width = shape
+    y = np.arange(height, dtype=np.float32)[:, None]
+    total = np.zeros(shape, np.float32)
+    for k, strength in enumerate((0.26, 0.42)):
+        profile = noise((2, width), (230 - 60 * k) * unit, rng, 5)[:1]
+        ridge = height * (0.5 + 0.06 * k) - (np.clip(profile - 0.3, 0, 1) * 1.9 - 0.1) * height * 0.4
+        depth = y - ridge
+        body = np.clip(depth / (5 * unit), 0, 1) * np.exp(-np.maximum(depth, 0) / (height * 0.13))
+        total = np.maximum(total * (1 - 0.5 * np.clip(depth / (8 * unit), 0, 1)), strength * body)
+    return total * (0.7 + 0.6 * noise(shape, 50 * unit, rng))
 
 
 def _streaks(shape: tuple[int, int], rng: np.random.Generator) -> Array:
