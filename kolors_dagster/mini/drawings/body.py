@@ -60,6 +60,8 @@ def draw_arm(
     colour = skin if bare else cloth
     widths = [0.175, 0.165, 0.15, 0.135, 0.105] if bare else [0.24, 0.225, 0.2, 0.195, 0.18]
     draw_hand(brush, limb, skin, side, fist)
+    if sleeve in ("short", "puff"):
+        a = between(a, b, 0.3)
     if _is_folded(limb):
         # A ribbon folded back on itself would leave holes: two pieces with a round elbow do not.
         _draw_sleeve(
@@ -79,6 +81,7 @@ def draw_arm(
         return
     # The wrist's outline would cross the hand: a little skin over it joins the two.
     brush.oval(*between(c, b, -0.05), 0.042, 0.042, skin, 0)
+    a = limb.root
     if sleeve == "short":
         _draw_sleeve(
             brush, [a, between(a, b, 0.35), between(a, b, 0.72)], [0.24, 0.25, 0.25], cloth, side, profile

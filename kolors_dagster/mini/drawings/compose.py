@@ -131,21 +131,13 @@ def _place_figure(canvas: Canvas, figure: Figure, unit: float, spot: float, rng:
         scale = min(0.94 * w / length, 0.36 * unit)
         middle = (sk.ground + sk.head[1] - 0.66) / 2
         return Brush(canvas, Frame(w / 2 - mirror * middle * scale, h - 0.25 * unit, scale, mirror=mirror))
-    if scene.framing == "close":
-        scale = min(0.46 * h, 0.56 * w)
+    if scene.framing in ("half", "close"):
+        close = scene.framing == "close"
+        scale = min(0.46 * h, 0.56 * w) if close else min(0.37 * h, 0.46 * w)
+        y = 0.5 * h - (sk.head[1] + 0.1) * scale if close else 0.13 * h - (sk.head[1] - 0.66) * scale
+        # On a tall canvas the cut below the hips still falls outside the picture.
         return Brush(
-            canvas,
-            Frame(
-                x - mirror * sk.head[0] * scale, 0.5 * h - (sk.head[1] + 0.1) * scale, scale, mirror=mirror
-            ),
-        )
-    if scene.framing == "half":
-        scale = min(0.37 * h, 0.46 * w)
-        return Brush(
-            canvas,
-            Frame(
-                x - mirror * sk.head[0] * scale, 0.13 * h - (sk.head[1] - 0.66) * scale, scale, mirror=mirror
-            ),
+            canvas, Frame(x - mirror * sk.head[0] * scale, max(y, h - 0.2 * scale), scale, mirror=mirror)
         )
     tall = 0.8 * unit * min(1.15, h / unit)
     standing = figure.height if not sk.seated else figure.height + 0.55
@@ -170,7 +162,7 @@ def _draw_subject(brush: Brush, figure: Figure, s: Setting, rng: Random) -> None
         seats.draw_seat(brush, scene.place, sk.ground, light, rng)
     if scene.thing == "cat" and scene.framing in ("full", "side"):
         things.draw_cat(
-            brush.at(1.0 if sk.turn < 0.8 else -0.75, sk.ground + 0.05, 0.8), times(rng.choice(CATS), light)
+            brush.at(1.0 if sk.turn < 0.5 else -1.08, sk.ground + 0.05, 0.8), times(rng.choice(CATS), light)
         )
     draw_figure(brush, figure, rng)
     if scene.thing == "cat" and scene.framing in ("half", "close"):
