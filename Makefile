@@ -29,5 +29,5 @@ format: .venv/.ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.ready
-	$(BIN)/python -m benchmarks.story
+bench: .venv/.ready  # needs a GPU with 24 GiB
+	$(BIN)/python -m benchmarks.full_size

@@ -157,7 +157,7 @@ def fit(
         devices=[device.index or 0] if device.type == "cuda" else 1,
         max_steps=len(steps),
         callbacks=[_StepWatcher(checkpoints, key, bar)],
-        deterministic="warn" if device.type == "cuda" else None,
+        deterministic=True if device.type == "cuda" else None,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -14,23 +14,19 @@ from kolors_dagster.mini.drawings.caption import write_caption
 from kolors_dagster.mini.drawings.render import STYLES, render_scene
 from kolors_dagster.mini.drawings.scene import is_held_out, sample_scene
 
-# Width by height; most have 1024 pixels or more on a side and an aspect between 0.5 and 2.
+# Width by height; most have 1024 pixels or more on both sides and an aspect between 0.5 and 2.
 USUAL = (
     (1024, 1024),
     (1024, 1024),
-    (768, 1024),
-    (1024, 768),
-    (896, 1152),
-    (1152, 896),
+    (1024, 1152),
+    (1152, 1024),
     (1024, 1280),
-    (576, 1024),
-    (1024, 576),
-    (1280, 720),
-    (720, 1280),
-    (832, 1216),
+    (1280, 1024),
+    (1024, 1366),
+    (1366, 1024),
 )
-SMALL = ((512, 512), (640, 640), (768, 576), (576, 768), (720, 900), (900, 900), (512, 896))
-LONG = ((1280, 560), (560, 1280), (1408, 600), (520, 1200))
+SMALL = ((512, 512), (640, 640), (768, 576), (768, 1024), (1280, 720), (900, 900), (576, 1024))
+LONG = ((2200, 1024), (1024, 2160))
 
 
 @dataclass(frozen=True)
