@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from time import perf_counter
 
 from kolors_dagster.definitions import defs
@@ -37,8 +38,9 @@ def update_style(style: str) -> None:
 
 def _announce(job: str, wave: Sequence[AssetState]) -> None:
     print(f"{job} · {wave[0].partition or 'base model'}", file=sys.stderr)
-    for state in wave:
-        print(f"    {state.key}: {state.status} ({'; '.join(state.causes)})", file=sys.stderr)
+    for (status, causes), states in groupby(wave, key=lambda state: (state.status, state.causes)):
+        keys = ", ".join(state.key for state in states)
+        print(f"    {keys}: {status} ({'; '.join(causes)})", file=sys.stderr)
 
 
 def _sum_up(updater: Updater, start: float) -> None:

@@ -82,7 +82,8 @@ class Updater:
             raise_on_error=False,
         )
         if not result.success:
-            raise UserError(_explain_failure(result), f"the whole log: run {result.run_id} in `make ui`")
+            problem, _, fix = _explain_failure(result).partition("\n  fix: ")
+            raise UserError(problem, f"{fix or 'see the log'}\n  log: run {result.run_id} in `make ui`")
 
 
 def _explain_failure(result: dg.ExecuteInProcessResult) -> str:

@@ -21,7 +21,9 @@ from kolors_dagster.hashing import hash_json
 from kolors_dagster.specs import PANELS, StorySpec, resolve_panel
 
 
-def _materialize(asset: str, story: StorySpec, output: dict[str, Any], overrides: dg.Config) -> dg.MaterializeResult:
+def _materialize(
+    asset: str, story: StorySpec, output: dict[str, Any], overrides: dg.Config
+) -> dg.MaterializeResult:
     write_json(output_file(asset, story.name), output)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(hash_json(output)),
