@@ -1,6 +1,5 @@
 """What a person sees of a materialization in Dagster's UI: pictures, tables, sizes, times."""
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,25 +9,17 @@ from typing import Any
 import dagster as dg
 from PIL import Image
 
-from kolors_dagster.story.thumbnail import thumbnail_data_uri
+from kolors_dagster.story.thumbnail import preview_data_uri, thumbnail_data_uri
 
 Metadata = dict[str, Any]
 
 
-def show_picture(image: Image.Image, max_side: int = 256) -> dg.MarkdownMetadataValue:
-    """Return a picture for the UI, small enough to live in the event log."""
-    return dg.MetadataValue.md(f"![picture]({thumbnail_data_uri(image, max_side)})")
-
-
-def show_file(path: Path, max_side: int = 256) -> dg.MarkdownMetadataValue:
-    """Return a picture file for the UI."""
-    with Image.open(path) as image:
-        return show_picture(image.convert("RGB"), max_side)
-
-
-def show_png(png: bytes) -> dg.MarkdownMetadataValue:
-    """Return a small PNG for the UI as it is."""
-    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(png).decode()})")
+def show_picture(name: str, image: Image.Image, max_side: int = 256) -> Metadata:
+    """Return a picture for the UI, small enough for the event log: in place, and larger behind a click."""
+    return {
+        f"{name}_preview": dg.MetadataValue.md(f"![preview]({preview_data_uri(image)})"),
+        name: dg.MetadataValue.md(f"![{name}]({thumbnail_data_uri(image, max_side)})"),
+    }
 
 
 def show_table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:

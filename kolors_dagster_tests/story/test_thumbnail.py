@@ -4,7 +4,7 @@ import io
 import pytest
 from PIL import Image
 
-from kolors_dagster.story.thumbnail import thumbnail_data_uri
+from kolors_dagster.story.thumbnail import preview_data_uri, thumbnail_data_uri
 
 
 def decode(uri: str) -> Image.Image:
@@ -33,3 +33,11 @@ def test_it_is_small_and_keeps_its_shape(size, wanted):
 @pytest.mark.parametrize("mode", ["RGBA", "L", "P", "CMYK"])
 def test_any_mode_will_do(mode: str):
     assert decode(thumbnail_data_uri(Image.new(mode, (300, 300)), 64)).size == (64, 64)
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_preview_is_short_enough_to_be_shown_in_place(noise):
+    image = Image.effect_noise((512, 512), 90) if noise else Image.linear_gradient("L")
+    uri = preview_data_uri(image)
+    assert len(f"![preview]({uri})") < 1_000
+    assert max(decode(uri).size) >= (16 if noise else 128)

@@ -23,7 +23,9 @@ def raw_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         metadata[SOURCE_VERSION] = raw_dataset_version(style)
         report = build_raw_dataset(style, folder, data_root())
     metadata |= {
-        "contact_sheet": show_picture(contact_sheet([folder / image.file for image in report.images]), 1024),
+        **show_picture(
+            "contact_sheet", contact_sheet([folder / image.file for image in report.images]), 1024
+        ),
         "found": report.found,
         "kept": report.kept,
         "rejected": report.rejected,
@@ -83,7 +85,7 @@ def processed_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult
         folder = output_folder("processed_dataset", style)
         report = export_dataset(raw, filtered, folder)
     metadata |= {
-        "contact_sheet": show_picture(contact_sheet(sorted((folder / "train").glob("*.jpg"))), 1024),
+        **show_picture("contact_sheet", contact_sheet(sorted((folder / "train").glob("*.jpg"))), 1024),
         "images": report.images,
         "size_mib": show_size(folder),
         "folder": dg.MetadataValue.path(str(folder)),

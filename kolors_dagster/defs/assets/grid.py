@@ -44,8 +44,8 @@ def story_grid(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     if page.missing:
         context.log.warning(f"the font has no {' '.join(page.missing)}; they show as 〓")
     metadata |= {
-        "page": show_picture(page.image, 720),
-        "grid": show_picture(grid, 512),
+        **show_picture("page", page.image, 720),
+        **show_picture("grid", grid, 512),
         "captions_cut": list(page.overflowing),
         "characters_not_in_font": list(page.missing),
         "folder": dg.MetadataValue.path(str(folder)),

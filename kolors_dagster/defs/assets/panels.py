@@ -9,7 +9,7 @@ import dagster as dg
 from safetensors import safe_open
 
 from kolors_dagster.defs.failures import failing_clearly, require
-from kolors_dagster.defs.metadata import show_file
+from kolors_dagster.defs.metadata import show_picture
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STYLES_AND_STORIES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
@@ -108,7 +108,7 @@ def _deliver(
         asset_key=f"panel_{recipe.number}",
         data_version=dg.DataVersion(record["pixels_sha256"]),
         metadata={
-            "picture": show_file(path),
+            **show_picture("picture", image),
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
             "seed": str(recipe.seed),

@@ -1,10 +1,13 @@
 """From training images to a LoRA."""
 
+from io import BytesIO
+
 import dagster as dg
+from PIL import Image
 
 from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_overrides
 from kolors_dagster.defs.failures import failing_clearly, require
-from kolors_dagster.defs.metadata import Metadata, measure, show_png, show_size
+from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
@@ -100,7 +103,7 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
             kolors.torch_device(),
         )
     metadata |= {
-        "loss_curve": show_png(draw_loss_curve(folder / "loss.csv")),
+        **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
         "sha256": report.sha256,
         "steps": report.steps,
         "resumed_from_step": report.resumed_from,
