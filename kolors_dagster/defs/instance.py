@@ -12,7 +12,7 @@ from kolors_dagster.defs.resources import GPU_POOL
 from kolors_dagster.errors import UserError
 from kolors_dagster.paths import PROJECT_ROOT
 
-PROCESS_TAG = "kolors/process"
+PROCESS_TAG = ".dagster/kolors_process"  # a leading dot keeps it out of the UI
 
 
 def open_instance() -> dg.DagsterInstance:
