@@ -18,6 +18,8 @@ class _BriefHandler(logging.Handler):
 
 def _describe(record: logging.LogRecord) -> str | None:
     event: dg.DagsterEvent | None = getattr(record, "dagster_event", None)
+    if "blocked by limit for pool" in record.getMessage():
+        return "  … waiting: another run is using the GPU"
     if event is None:
         return f"    ! {record.getMessage()}" if record.levelno >= logging.WARNING else None
     if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
