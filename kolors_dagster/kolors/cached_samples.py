@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import read_json
+from kolors_dagster.hashing import hash_file
 
 CACHE_FORMAT = 1
 SHARD_ROWS = 32
@@ -22,6 +23,17 @@ def latents_file(shard: int) -> str:
 def text_file(shard: int) -> str:
     """Return the name of a file of 32 captions' `hidden_states` (rows, 256, C) and `pooled` (rows, C)."""
     return f"text-{shard:05}.safetensors"
+
+
+def is_whole_cache(folder: Path, data_version: str) -> bool:
+    """Return whether `folder` holds the finished cache of `data_version`, every file as it was written."""
+    try:
+        index = read_json(folder / "index.json")
+        return index["data_version"] == data_version and all(
+            hash_file(folder / name) == sha256 for name, sha256 in index["files"].items()
+        )
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 @dataclass(frozen=True)

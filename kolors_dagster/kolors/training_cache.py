@@ -15,9 +15,15 @@ from tqdm import tqdm
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import write_json, write_whole_file, write_whole_folder
-from kolors_dagster.hashing import hash_json
+from kolors_dagster.hashing import hash_file, hash_json
 from kolors_dagster.kolors.base_model import BaseModel
-from kolors_dagster.kolors.cached_samples import CACHE_FORMAT, SHARD_ROWS, latents_file, text_file
+from kolors_dagster.kolors.cached_samples import (
+    CACHE_FORMAT,
+    SHARD_ROWS,
+    is_whole_cache,
+    latents_file,
+    text_file,
+)
 from kolors_dagster.kolors.loading import load_text_encoder, load_vae
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.training_images import TrainingImage, read_square, read_training_images
@@ -33,6 +39,8 @@ def build_training_cache(
     dataset: Path, base_model: BaseModel, recipe: TrainingRecipe, output: Path, device: torch.device
 ) -> CacheReport:
     """Encode every image and every distinct caption of `dataset` once, into the folder `output`.
+
+    An `output` that already holds just that is left as it is: a recipe's other fields change nothing here.
 
     The VAE and ChatGLM3 are in memory one after the other, and each item is encoded alone, so that it comes
     out the same whatever else is in the data set. Finished shards wait beside `output` in `.NAME.work`; a
@@ -51,9 +59,27 @@ def build_training_cache(
         "crop": recipe.crop,
         "precision": str(dtype).removeprefix("torch."),
     }
+    data_version = hash_json([arithmetic, dataset_version])
     work = output.with_name(f".{output.name}.work")
     load_images = partial(_load_image_encoder, base_model.folder, images, resolution, device)
     load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype)
+
+    def report(reused_shards: int, peak_bytes: int) -> CacheReport:
+        return CacheReport(
+            data_version=data_version,
+            dataset_version=dataset_version,
+            images=len(images),
+            captions=len(captions),
+            resolution=resolution,
+            enlarged=tuple(image.file_name for image in images if image.shorter_side < resolution),
+            reused_shards=reused_shards,
+            size_bytes=sum(file.stat().st_size for file in output.iterdir()),
+            seconds=time.perf_counter() - start,
+            peak_memory_bytes=peak_bytes,
+        )
+
+    if is_whole_cache(output, data_version):
+        return report(reused_shards=len(list(output.glob("*.safetensors"))), peak_bytes=0)
     with PeakMemory(device) as peak:
         image_keys = [hash_json([arithmetic, image.sha256]) for image in images]
         caption_keys = [hash_json([arithmetic, caption]) for caption in captions]
@@ -62,7 +88,7 @@ def build_training_cache(
         texts, reused_texts = _encode_shards("captions", caption_keys, load_captions, work)
         _free_memory(device)
     index = {
-        "data_version": hash_json([arithmetic, dataset_version]),
+        "data_version": data_version,
         "dataset_version": dataset_version,
         "base_model_name": base_model.name,
         "arithmetic": arithmetic,
@@ -74,20 +100,10 @@ def build_training_cache(
             shutil.copyfile(shard, folder / latents_file(number))
         for number, shard in enumerate(texts):
             shutil.copyfile(shard, folder / text_file(number))
-        write_json(folder / "index.json", index)
+        hashes = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
+        write_json(folder / "index.json", index | {"files": hashes})
     shutil.rmtree(work)
-    return CacheReport(
-        data_version=str(index["data_version"]),
-        dataset_version=dataset_version,
-        images=len(images),
-        captions=len(captions),
-        resolution=resolution,
-        enlarged=tuple(image.file_name for image in images if image.shorter_side < resolution),
-        reused_shards=reused_latents + reused_texts,
-        size_bytes=sum(file.stat().st_size for file in output.iterdir()),
-        seconds=time.perf_counter() - start,
-        peak_memory_bytes=peak.bytes,
-    )
+    return report(reused_latents + reused_texts, peak.bytes)
 
 
 def _load_image_encoder(

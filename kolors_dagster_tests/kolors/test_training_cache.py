@@ -148,3 +148,24 @@ def test_a_damaged_cache_is_named(tmp_path: Path, base_model: BaseModel, dataset
     (folder / "index.json").unlink()
     with pytest.raises(UserError, match=r"index\.json: cannot be read"):
         CachedSamples(folder)
+
+
+def test_a_finished_cache_is_left_alone_unless_it_is_damaged(
+    tmp_path: Path, base_model: BaseModel, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cache"
+    first = build_training_cache(dataset, base_model, RECIPE, folder, CPU)
+    whole = read_folder(folder)
+    loads: list[str] = []
+    for name in ("load_vae", "load_text_encoder"):
+        load = getattr(training_cache, name)
+        monkeypatch.setattr(
+            training_cache, name, lambda *a, load=load, name=name: (loads.append(name), load(*a))[1]
+        )
+    other = RECIPE.model_copy(update={"learning_rate": 5e-4, "steps": 9})
+    again = build_training_cache(dataset, base_model, other, folder, CPU)
+    assert loads == [] and again.data_version == first.data_version and again.reused_shards == 2
+    shard = folder / "latents-00000.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
+    build_training_cache(dataset, base_model, RECIPE, folder, CPU)
+    assert loads and read_folder(folder) == whole

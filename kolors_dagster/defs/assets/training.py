@@ -68,6 +68,7 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
         "captions": report.captions,
         "resolution": report.resolution,
         "enlarged": list(report.enlarged),
+        "reused_shards": report.reused_shards,
         "size_mib": show_size(folder),
         "folder": dg.MetadataValue.path(str(folder)),
     }
