@@ -1,6 +1,10 @@
 """A small project of its own for a test: styles, stories, a Dagster home, all in a temporary folder."""
 
+import os
 from pathlib import Path
+
+# Before anything imports torch, here or in a process a test starts: the tests share the cores.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import dagster as dg
 import pytest

@@ -1,4 +1,4 @@
-"""A killed run: the next one is not blocked by it, and goes on from its last checkpoint."""
+"""Runs that died, partitions, and the configuration in force."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def wait_for(condition: object, process: subprocess.Popen[bytes], seconds: float
         time.sleep(0.05)
 
 
-def test_a_killed_training_blocks_nothing_and_is_gone_on_with(project: Path) -> None:
+def test_a_killed_training_blocks_nothing(project: Path) -> None:
     training = {**STYLE["training"], "steps": 100_000, "checkpoint_every": 2}  # type: ignore[dict-item]
     write_spec(project / "styles" / "tiny.yaml", {**STYLE, "training": training})
     checkpoints = project / "assets" / "training_checkpoints" / "tiny"
