@@ -21,7 +21,9 @@ def _describe(record: logging.LogRecord) -> str | None:
     if "blocked by limit for pool" in record.getMessage():
         return "  … waiting: another run is using the GPU"
     if event is None:
-        return f"    ! {record.getMessage()}" if record.levelno >= logging.WARNING else None
+        message = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
+        told_otherwise = message.startswith("Dependencies for step")  # by the failure of what it depends on
+        return f"    ! {message}" if record.levelno >= logging.WARNING and not told_otherwise else None
     if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
         found = event.step_materialization_data.materialization
         shown = [f"{name} {found.metadata[name].value}" for name in _SHOWN if name in found.metadata]

@@ -81,9 +81,16 @@ class Updater:
             tags={**tags, "kolors/base_model": chosen_model(), PROCESS_TAG: process_tag()},
             raise_on_error=False,
         )
+        if any("Interrupted" in name for name in _names_of_errors(result)):
+            raise KeyboardInterrupt
         if not result.success:
             problem, _, fix = _explain_failure(result).partition("\n  fix: ")
             raise UserError(problem, f"{fix or 'see the log'}\n  log: run {result.run_id} in `make ui`")
+
+
+def _names_of_errors(result: dg.ExecuteInProcessResult) -> list[str]:
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return [error.cls_name or "" for error in errors if error is not None]
 
 
 def _explain_failure(result: dg.ExecuteInProcessResult) -> str:

@@ -45,7 +45,7 @@ def test_a_killed_training_blocks_nothing(project: Path) -> None:
     assert not instance.event_log_storage.get_concurrency_info(GPU_POOL).active_run_ids
 
 
-def test_a_living_run_is_left_alone(project: Path, instance: dg.DagsterInstance) -> None:
+def test_a_living_run_is_left_alone_and_ctrl_c_ends_it_tidily(project: Path, instance: dg.DagsterInstance) -> None:
     training = {**STYLE["training"], "steps": 100_000}  # type: ignore[dict-item]
     write_spec(project / "styles" / "tiny.yaml", {**STYLE, "training": training})
     process = start_training()
@@ -53,9 +53,13 @@ def test_a_living_run_is_left_alone(project: Path, instance: dg.DagsterInstance)
         wait_for(lambda: instance.event_log_storage.get_concurrency_info(GPU_POOL).active_run_ids, process)
         close_dead_runs(instance)
         assert instance.event_log_storage.get_concurrency_info(GPU_POOL).active_run_ids
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.wait()
+    assert not instance.event_log_storage.get_concurrency_info(GPU_POOL).active_run_ids
+    assert instance.get_runs(limit=1)[0].is_finished
 
 
 def test_the_partitions_are_the_files(project: Path) -> None:
