@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
@@ -31,7 +32,7 @@ def story(story: Story = "star-wish", style: Style = "anime", model: Model = Non
     _choose_model(model)
     from kolors_dagster.cli.update import update_story
 
-    update_story(story, style)
+    _until_interrupted(lambda: update_story(story, style))
 
 
 @app.command(epilog="Example: kolors-dagster train watercolour")
@@ -40,7 +41,7 @@ def train(style: Annotated[str, typer.Argument(help="The style to train.")], mod
     _choose_model(model)
     from kolors_dagster.cli.update import update_style
 
-    update_style(style)
+    _until_interrupted(lambda: update_style(style))
 
 
 @app.command(epilog="Example: kolors-dagster status star-wish --style anime --json")
@@ -64,6 +65,15 @@ def doctor(model: Model = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def _until_interrupted(work: Callable[[], None]) -> None:
+    """Do `work`; Ctrl-C ends it with a line that says how to go on."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
 def _choose_model(model: str | None) -> None:
     if model:
         os.environ["KOLORS_MODEL"] = model
@@ -76,7 +86,4 @@ def main() -> NoReturn:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
     sys.exit(0)

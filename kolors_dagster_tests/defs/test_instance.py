@@ -1,6 +1,5 @@
 """Runs that died, partitions, and the configuration in force."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import time
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from kolors_dagster.defs.instance import close_dead_runs, open_instance
 from kolors_dagster.defs.resources import GPU_POOL
@@ -16,7 +16,8 @@ from kolors_dagster_tests.conftest import STYLE, write_spec
 
 def start_training() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "kolors_dagster.cli", "train", "tiny"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
+    with Path("train.log").open("wb") as log:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
 
 
 def wait_for(condition: object, process: subprocess.Popen[bytes], seconds: float = 200) -> None:
@@ -27,7 +28,8 @@ def wait_for(condition: object, process: subprocess.Popen[bytes], seconds: float
         time.sleep(0.05)
 
 
-def test_a_killed_training_blocks_nothing(project: Path) -> None:
+def test_a_killed_training_blocks_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
     training = {**STYLE["training"], "steps": 100_000, "checkpoint_every": 2}  # type: ignore[dict-item]
     write_spec(project / "styles" / "tiny.yaml", {**STYLE, "training": training})
     checkpoints = project / "assets" / "training_checkpoints" / "tiny"
@@ -45,7 +47,10 @@ def test_a_killed_training_blocks_nothing(project: Path) -> None:
     assert not instance.event_log_storage.get_concurrency_info(GPU_POOL).active_run_ids
 
 
-def test_a_living_run_is_left_alone_and_ctrl_c_ends_it_tidily(project: Path, instance: dg.DagsterInstance) -> None:
+def test_a_living_run_is_left_alone_and_ctrl_c_ends_it_tidily(
+    project: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
     training = {**STYLE["training"], "steps": 100_000}  # type: ignore[dict-item]
     write_spec(project / "styles" / "tiny.yaml", {**STYLE, "training": training})
     process = start_training()
@@ -55,6 +60,7 @@ def test_a_living_run_is_left_alone_and_ctrl_c_ends_it_tidily(project: Path, ins
         assert instance.event_log_storage.get_concurrency_info(GPU_POOL).active_run_ids
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+        assert "run the same command again" in Path("train.log").read_text()
     finally:
         process.kill()
         process.wait()
