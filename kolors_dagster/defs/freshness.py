@@ -11,25 +11,13 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
-from kolors_dagster.defs.jobs import PANEL_KEYS, PROMPT_KEYS
+from kolors_dagster.defs.keys import PICTURE_ASSETS, STORY_ASSETS, STYLE_ASSETS
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.defs.resources import chosen_model
 from kolors_dagster.defs.sources import SOURCE_VERSION, STORY_SOURCES, STYLE_SOURCES, read_story, read_style
 
 Status = Literal["fresh", "stale", "missing"]
-
-MODEL_ASSETS = ("base_model",)
-STYLE_ASSETS = (
-    "raw_dataset",
-    "filtered_dataset",
-    "processed_dataset",
-    "training_recipe",
-    "training_cache",
-    "lora_checkpoint",
-)
-STORY_ASSETS = (*PROMPT_KEYS, "sampling_recipe", "captions")
-PICTURE_ASSETS = (*PANEL_KEYS, "story_grid")
 
 _SOURCE_CHANGED = {
     "base_model": "another base model is asked for",

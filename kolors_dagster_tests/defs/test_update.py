@@ -11,7 +11,7 @@ from PIL import Image
 
 from kolors_dagster.definitions import defs
 from kolors_dagster.defs.freshness import AssetState, Freshness
-from kolors_dagster.defs.jobs import PANEL_KEYS, PROMPT_KEYS
+from kolors_dagster.defs.keys import PANEL_KEYS, PROMPT_KEYS
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.defs.update import Updater
 from kolors_dagster.errors import UserError
