@@ -86,12 +86,42 @@ STYLE_MISTAKES = [
     ("  rank: 16", "  target_modules: []", "8: training.target_modules", "there are 0", "add 1 more"),
     ("trigger_words: 二次元\n", "", "1: trigger_words", "missing", "add `trigger_words:`"),
     ("trigger_words: 二次元", "trigger_words: '  '", "2: trigger_words", "empty", "write some text"),
-    ("trigger_words: 二次元", "trigger_words: 2024-01-01", "2: trigger_words", "read as a date", '`trigger_words: "2024-01-01"`'),
-    ("trigger_words: 二次元", "trigger_words: yes", "2: trigger_words", "read as true or false", '`trigger_words: "yes"`'),
+    (
+        "trigger_words: 二次元",
+        "trigger_words: 2024-01-01",
+        "2: trigger_words",
+        "read as a date",
+        '`trigger_words: "2024-01-01"`',
+    ),
+    (
+        "trigger_words: 二次元",
+        "trigger_words: yes",
+        "2: trigger_words",
+        "read as true or false",
+        '`trigger_words: "yes"`',
+    ),
     ("trigger_words: 二次元", "trigger_words: [a]", "2: trigger_words", "must be text", "followed by text"),
-    ("trigger_words: 二次元", "trigger_words: &a [*a]", "2: trigger_words", "must be text", "followed by text"),
-    ("trigger_words: 二次元", "trigger_words: 甲\ntrigger_words: 乙", "3: trigger_words", "twice (first on line 2)", "keep one"),
-    ("trigger_words: 二次元", "trigger_words: 二次元\n1: x", "3: 1", "unknown key", "keys here: name, trigger_words"),
+    (
+        "trigger_words: 二次元",
+        "trigger_words: &a [*a]",
+        "2: trigger_words",
+        "must be text",
+        "followed by text",
+    ),
+    (
+        "trigger_words: 二次元",
+        "trigger_words: 甲\ntrigger_words: 乙",
+        "3: trigger_words",
+        "twice (first on line 2)",
+        "keep one",
+    ),
+    (
+        "trigger_words: 二次元",
+        "trigger_words: 二次元\n1: x",
+        "3: 1",
+        "unknown key",
+        "keys here: name, trigger_words",
+    ),
     ("trigger_words: 二次元", "trigger_words: \x07", "2", "U+0007", "delete it"),
     ("trigger_words: 二次元", "trigger_words: [二次元", "3:8", "not valid YAML", "quotes"),
     ("trigger_words: 二次元", "\ttrigger_words: 二次元", "2:1", "not valid YAML", "indent with spaces"),
@@ -151,7 +181,9 @@ def check_mistake(path: Path, load, where: str, problem: str, fix: str) -> None:
 
 
 def test_each_of_several_mistakes_has_its_own_fix_in_the_files_order(tmp_path: Path):
-    text = STYLE.replace("trigger_words: 二次元", "triger_words: 二次元").replace("rank: 16", 'steps: "9"\n  seed: -1')
+    text = STYLE.replace("trigger_words: 二次元", "triger_words: 二次元").replace(
+        "rank: 16", 'steps: "9"\n  seed: -1'
+    )
     with pytest.raises(SpecError) as caught:
         load_style(write(tmp_path, text))
     path = tmp_path / "mine.yaml"
