@@ -28,7 +28,6 @@ _CONFIGS = {
 _MANIFEST = ".download.json"
 _LOCKS = ".cache"  # where the client keeps its locks while it works
 _MARGIN = 2**30  # bytes to leave free on the disk
-_SEED = 0
 _GO_ON = (
     "run the command again: it goes on where it stopped. Check the network, and MODELSCOPE_ENDPOINT if you "
     "use a mirror; or download the model by other means and give its folder"
@@ -90,10 +89,10 @@ def choose_files(files: Iterable[RemoteFile]) -> list[RemoteFile]:
 
 def _make_mini(folder: Path) -> Path:
     recipe = folder / RECIPE_FILE
-    if not recipe.is_file() or recipe.read_text().strip() != mini_recipe(_SEED):
+    if not recipe.is_file() or recipe.read_text().strip() != mini_recipe():
         from kolors_dagster.mini.build import build_mini
 
-        build_mini(folder, _SEED)
+        build_mini(folder)
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
 from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from kolors_dagster.files import write_whole_folder
@@ -18,25 +18,40 @@ from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.mini import config
 
 
-def build_mini(output: Path, seed: int = 0) -> None:
+def build_mini(output: Path, seed: int | None = None) -> None:
     """Write kolors-mini to the folder `output`, in the `Kolors-diffusers` layout, weights in fp16.
 
-    The weights are random, drawn from `seed` alone: the same seed gives the same bytes.
+    The weights are the trained ones that ship with the package. With a `seed` they are random, drawn from it
+    alone. Either way the same arguments give the same bytes.
     """
-    generator = torch.Generator("cpu").manual_seed(seed)
+    generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
     with write_whole_folder(output) as folder, torch.device("meta"):
         text_encoder = ChatGLMModel(ChatGLMConfig(**config.TEXT_ENCODER), empty_init=False)
         vae_config = {key: value for key, value in config.VAE.items() if not key.startswith("_")}
-        _write(folder / "text_encoder", "model", config.TEXT_ENCODER, text_encoder, generator)
-        _write(folder / "unet", "diffusion_pytorch_model", config.UNET, KolorsUNet(config.UNET), generator)
-        _write(
-            folder / "vae", "diffusion_pytorch_model", config.VAE, StableDiffusionVAE(**vae_config), generator
+        parts = (
+            ("text_encoder", "model", config.TEXT_ENCODER, text_encoder),
+            ("unet", "diffusion_pytorch_model", config.UNET, KolorsUNet(config.UNET)),
+            ("vae", "diffusion_pytorch_model", config.VAE, StableDiffusionVAE(**vae_config)),
         )
+        for name, stem, part_config, model in parts:
+            _write_json(folder / name / "config.json", part_config)
+            weights = random_weights(model, generator) if generator else trained_weights(name, model)
+            saved = save(weights, metadata={"format": "pt"})
+            (folder / name / f"{stem}.safetensors").write_bytes(saved)
         _write_json(folder / "scheduler" / "scheduler_config.json", config.SCHEDULER)
         _write_json(folder / "tokenizer" / "tokenizer_config.json", config.TOKENIZER)
         shutil.copyfile(config.TOKENIZER_MODEL, folder / "tokenizer" / "tokenizer.model")
         _write_json(folder / "model_index.json", config.MODEL_INDEX)
         (folder / config.RECIPE_FILE).write_text(config.mini_recipe(seed) + "\n")
+
+
+def trained_weights(part: str, model: nn.Module) -> dict[str, Tensor]:
+    """Return the shipped fp16 weights of `text_encoder`, `unet` or `vae`, with what does not ship added."""
+    shipped = load_file(config.WEIGHTS / f"{part}.safetensors")
+    return {
+        name: shipped[name] if name in shipped else _not_shipped(name, like, model)
+        for name, like in model.state_dict().items()
+    }
 
 
 def random_weights(model: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
@@ -46,10 +61,8 @@ def random_weights(model: nn.Module, generator: torch.Generator) -> dict[str, Te
     """
     weights = {}
     for name, like in model.state_dict().items():
-        if name.endswith("inv_freq"):
-            weights[name] = rotary_frequencies(model.config).to(torch.float16)
-        elif name == "output_layer.weight":  # the language model's head: in the layout, used by nothing
-            weights[name] = torch.zeros(like.shape, dtype=torch.float16, device="cpu")
+        if name.endswith("inv_freq") or name == "output_layer.weight":
+            weights[name] = _not_shipped(name, like, model)
         elif like.ndim == 1:
             fill = 1.0 if name.endswith("weight") else 0.0
             weights[name] = torch.full(like.shape, fill, dtype=torch.float16, device="cpu")
@@ -60,12 +73,11 @@ def random_weights(model: nn.Module, generator: torch.Generator) -> dict[str, Te
     return weights
 
 
-def _write(
-    folder: Path, stem: str, part_config: dict[str, Any], model: nn.Module, generator: torch.Generator
-) -> None:
-    _write_json(folder / "config.json", part_config)
-    weights = save(random_weights(model, generator), metadata={"format": "pt"})
-    (folder / f"{stem}.safetensors").write_bytes(weights)
+def _not_shipped(name: str, like: Tensor, model: nn.Module) -> Tensor:
+    """Return a table of constants, or the language model's head: in the layout, used by nothing."""
+    if name.endswith("inv_freq"):
+        return rotary_frequencies(model.config).to(torch.float16)
+    return torch.zeros(like.shape, dtype=torch.float16, device="cpu")
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from kolors_dagster.kolors.base_model import DEFAULT_STEPS_KEY
 from kolors_dagster.kolors.request import MAX_TOKENS
 
 TOKENIZER_MODEL = Path(__file__).parent / "assets" / "tokenizer.model"
+WEIGHTS = Path(__file__).parent / "weights"
 RECIPE_FILE = ".recipe"
 DEFAULT_STEPS = 20
 
@@ -27,8 +28,8 @@ TEXT_ENCODER: dict[str, Any] = {
     "ffn_hidden_size": 512,
     "fp32_residual_connection": False,
     "hidden_dropout": 0.0,
-    "hidden_size": 256,
-    "kv_channels": 64,
+    "hidden_size": 192,
+    "kv_channels": 48,
     "layernorm_epsilon": 1e-05,
     "multi_query_attention": True,
     "multi_query_group_num": 2,
@@ -50,8 +51,8 @@ UNET: dict[str, Any] = {
     "act_fn": "silu",
     "addition_embed_type": "text_time",
     "addition_time_embed_dim": 64,
-    "attention_head_dim": [2, 3, 5],
-    "block_out_channels": [64, 96, 160],
+    "attention_head_dim": [2, 4, 5],
+    "block_out_channels": [64, 128, 160],
     "center_input_sample": False,
     "cross_attention_dim": 128,
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
@@ -76,7 +77,7 @@ UNET: dict[str, Any] = {
 VAE: dict[str, Any] = {
     "_class_name": "AutoencoderKL",
     "act_fn": "silu",
-    "block_out_channels": [32, 64, 96, 128],
+    "block_out_channels": [32, 64, 96, 96],
     "down_block_types": ["DownEncoderBlock2D"] * 4,
     "force_upcast": True,
     "in_channels": 3,
@@ -123,8 +124,14 @@ MODEL_INDEX: dict[str, Any] = {
 }
 
 
-def mini_recipe(seed: int) -> str:
-    """Return a hash of all that kolors-mini is made from, to tell whether a built one is up to date."""
-    weights = "random, 1"  # how `build.random_weights` draws them
+def mini_recipe(seed: int | None = None) -> str:
+    """Return a hash of all that kolors-mini is made from, to tell whether a built one is up to date.
+
+    With a `seed` it is that of random weights, as `build.random_weights` draws them.
+    """
+    if seed is None:
+        weights = [hash_file(WEIGHTS / f"{part}.safetensors") for part in ("text_encoder", "unet", "vae")]
+    else:
+        weights = ["random, 1", str(seed)]
     configs = [TEXT_ENCODER, UNET, VAE, SCHEDULER, TOKENIZER, MODEL_INDEX]
-    return hash_json([configs, hash_file(TOKENIZER_MODEL), weights, seed])
+    return hash_json([configs, hash_file(TOKENIZER_MODEL), weights])

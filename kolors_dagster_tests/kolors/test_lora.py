@@ -18,8 +18,8 @@ TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 def predict(unet: KolorsUNet) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(1, 4, 8, 8, generator=generator)
-    hidden_states = torch.randn(1, 16, 256, generator=generator)
-    pooled = torch.randn(1, 256, generator=generator)
+    hidden_states = torch.randn(1, 16, 192, generator=generator)
+    pooled = torch.randn(1, 192, generator=generator)
     time_ids = make_time_ids(64, 64, 1, latents.device, latents.dtype)
     return unet(latents, torch.tensor(500), hidden_states, pooled, time_ids)
 

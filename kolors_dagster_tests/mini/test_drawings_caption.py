@@ -52,6 +52,8 @@ def test_colours_and_lengths_are_those_of_the_scene(pairs):
     hair_said = dress_said = 0
     for scene, caption in pairs:
         allowed = {words.COLOURS[scene.hair_colour], words.COLOURS[scene.dress_colour]}
+        if scene.thing in words.COLOURED_THINGS:
+            allowed.add(words.COLOURS[scene.thing_colour])
         assert set(re.findall("|".join(words.COLOURS.values()), caption)) <= allowed, caption
         for colour, _ in re.findall(r"(.色)(短发|齐肩发|长发|头发)", caption):
             assert colour == words.COLOURS[scene.hair_colour]

@@ -4,22 +4,33 @@ from random import Random
 
 from kolors_dagster.mini.drawings.scene import OUTDOORS, Scene
 from kolors_dagster.mini.drawings.words import (
+    COLOURED_THINGS,
     COLOURS,
     CUTS,
     EXPRESSIONS,
     FRAMINGS,
     IN,
     LENGTHS,
+    MIRROR,
     PEOPLE,
     PLACES,
     POSES,
     SEATS,
     SKINS,
+    SOAKED,
+    STARRY,
+    SUNNY,
+    SURROUNDINGS,
     THINGS,
     TIES,
     TIMES,
     WEATHER,
+    WINDOW,
+    WINDOWED,
 )
+
+# How often a caption says how much of the figure is seen: what it doesn't say should mostly be all of it.
+_SAY_FRAMING = {"full": 0.12, "half": 0.5, "close": 0.85, "side": 0.6}
 
 
 def write_caption(scene: Scene, rng: Random) -> str:
@@ -38,10 +49,13 @@ def write_caption(scene: Scene, rng: Random) -> str:
     else:
         parts = [person, cloth, action]
     sentence = "，".join(part for part in [*parts, *extras] if part)
-    if rng.random() < 0.25:
+    if rng.random() < _SAY_FRAMING[scene.framing]:
         sentence = f"{rng.choice(FRAMINGS[scene.framing])}，{sentence}"
-    if rng.random() < 0.3:
+    roll = rng.random()
+    if roll < 0.2:
         sentence = f"{rng.choice(TIMES[scene.time])}，{sentence}"
+    elif roll < 0.4:
+        sentence = f"{sentence}，{rng.choice(TIMES[scene.time])}"
     return sentence + ("。" if rng.random() < 0.3 else "")
 
 
@@ -55,10 +69,13 @@ def _describe_person(scene: Scene, rng: Random) -> str:
         hair = f"{tie}的" if tie else ""
     elif roll < 0.12:
         hair = f"{length}的"
-    elif roll < 0.2:
+    elif roll < 0.18:
         hair = f"{colour}头发的"
+    elif roll < 0.42:
+        after = "，".join(part for part in (length, tie) if part)
+        return f"一个{colour}头发的{skin}{who}，{after}"
     elif tie:
-        hair = f"{colour}{length}{tie}的" if roll < 0.6 else f"{tie}、{colour}{length}的"
+        hair = f"{colour}{length}{tie}的" if roll < 0.7 else f"{tie}、{colour}{length}的"
     else:
         hair = f"{rng.choice(('', '有一头', '留着', '有着'))}{colour}{length}的"
     return f"一个{hair}{skin}{who}"
@@ -84,6 +101,10 @@ def _describe_action(scene: Scene, rng: Random) -> str:
         )
     if scene.pose == "stand" and rng.random() < 0.6:
         return f"站在{where}"
+    if scene.pose in ("sing", "guitar", "wave") and rng.random() < 0.4:
+        return f"站在{where}{pose}"
+    if scene.pose == "wish" and rng.random() < 0.6:
+        return f"站在{where}，{pose}"
     return f"在{where}{pose}"
 
 
@@ -91,6 +112,8 @@ def _shorten(where: str) -> str:
     """Return a place as the owner of a seat: 家里的, 森林的; the seats of a hall are the hall's."""
     if "观众席" in where:
         return where.split("观众席")[0]
+    if "现场" in where:
+        return f"{where}的"
     if "家" in where or "客厅" in where:
         return "家里的"
     bare = where.removesuffix("里").removesuffix("上") if len(where) > 2 else where
@@ -110,10 +133,28 @@ def _describe_place(scene: Scene, rng: Random) -> str:
 def _describe_extras(scene: Scene, rng: Random) -> list[str]:
     extras = []
     if scene.expression in EXPRESSIONS and scene.pose not in ("wish", "sleep") and rng.random() < 0.55:
-        extras.append(rng.choice(EXPRESSIONS[scene.expression]))
+        mirror = scene.place == "dressing" and scene.expression == "smile" and rng.random() < 0.4
+        extras.append(rng.choice(MIRROR if mirror else EXPRESSIONS[scene.expression]))
     if scene.thing in THINGS and scene.pose not in ("guitar", "read") and rng.random() < 0.85:
-        extras.append(rng.choice(THINGS[scene.thing]))
+        extras.append(_describe_thing(scene, rng))
     if scene.place in OUTDOORS and rng.random() < (0.3 if scene.weather == "clear" else 0.7):
         extras.append(rng.choice(WEATHER[scene.weather]))
     rng.shuffle(extras)
-    return extras
+    return extras + _describe_surroundings(scene, rng)
+
+
+def _describe_thing(scene: Scene, rng: Random) -> str:
+    if scene.thing in COLOURED_THINGS and rng.random() < 0.6:
+        return rng.choice(COLOURED_THINGS[scene.thing]).format(COLOURS[scene.thing_colour])
+    return rng.choice(THINGS[scene.thing])
+
+
+def _describe_surroundings(scene: Scene, rng: Random) -> list[str]:
+    options = list(SURROUNDINGS.get(scene.place, ()))
+    if scene.place in WINDOWED:
+        options += WINDOW.get(scene.time, ())
+    if scene.place in OUTDOORS and scene.weather == "clear":
+        options += {"night": STARRY, "day": SUNNY}.get(scene.time, ())
+    if scene.weather == "rain" and scene.thing != "umbrella":
+        options += SOAKED
+    return [rng.choice(options)] if options and rng.random() < 0.3 else []

@@ -9,7 +9,7 @@ from kolors_dagster.mini.drawings.brush import Brush
 from kolors_dagster.mini.drawings.clothes import draw_clothes
 from kolors_dagster.mini.drawings.colours import (
     CLOTH,
-    EYES,
+    EYES_BY_HAIR,
     HAIR,
     SKIN,
     Colour,
@@ -27,7 +27,7 @@ from kolors_dagster.mini.drawings.hair_back import draw_back_hair, draw_braid
 from kolors_dagster.mini.drawings.hair_front import draw_front_hair
 from kolors_dagster.mini.drawings.outfits import CUTS, Outfit
 from kolors_dagster.mini.drawings.poses import pose_figure
-from kolors_dagster.mini.drawings.scene import Scene
+from kolors_dagster.mini.drawings.scene import THING_COLOURS, Scene
 from kolors_dagster.mini.drawings.skeleton import Skeleton
 
 Light = tuple[float, float, float]
@@ -59,16 +59,19 @@ def build_figure(scene: Scene, light: Light, rng: Random) -> Figure:
     hair_colour = times(shift(HAIR[scene.hair_colour], *jitter), light)
     cloth_base = shift(CLOTH[scene.dress_colour], jitter[0], rng.uniform(0.94, 1.04), 1.0)
     cloth = times(cloth_base, light)
-    accent = rng.choice(things.BRIGHT)
-    ribbon = times(accent, light)
+    # What nobody says of a person, but what the next picture of her must show again: the same for every
+    # figure of this gender and hair colour.
+    person = Random(f"{scene.gender}/{scene.hair_colour}")
+    ribbon = times(person.choice(things.BRIGHT), light)
     hair = choose_hair(
-        hair_colour, scene.hair_length, scene.hair_tie, scene.gender, sk.turn, sk.wind, ribbon, rng
+        hair_colour, scene.hair_length, scene.hair_tie, scene.gender, sk.turn, sk.wind, ribbon, person
     )
-    glasses = scene.age == "old" or rng.random() < 0.07
+    eyes = EYES_BY_HAIR[scene.hair_colour]
     face = Face(
-        skin, hair_colour, rng.choice(EYES), scene.expression, scene.age, scene.gender, sk.turn, glasses
+        skin, hair_colour, eyes, scene.expression, scene.age, scene.gender, sk.turn, scene.age == "old"
     )
-    return Figure(scene, sk, skin, hair, face, _choose_outfit(scene, cloth, light, rng), ribbon)
+    thing_colour = times(things.BRIGHT[THING_COLOURS.index(scene.thing_colour)], light)
+    return Figure(scene, sk, skin, hair, face, _choose_outfit(scene, cloth, light, rng), thing_colour)
 
 
 def _choose_outfit(scene: Scene, cloth: Colour, light: Light, rng: Random) -> Outfit:

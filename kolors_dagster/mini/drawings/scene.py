@@ -6,6 +6,7 @@ from random import Random
 
 HAIR_COLOURS = ("black", "brown", "blonde", "red", "blue", "purple", "pink", "silver", "green")
 DRESS_COLOURS = ("white", "red", "blue", "yellow", "green", "pink", "black", "purple", "orange")
+THING_COLOURS = ("red", "orange", "blue", "purple", "green")
 INDOORS = ("home", "bedroom", "concert", "practice", "dressing", "stage", "classroom")
 OUTDOORS = ("street", "forest", "sea", "snow", "rooftop", "meadow")
 SEATED = ("sit", "chin", "read")
@@ -58,6 +59,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "flowers",
         "balloon",
     ),
+    "thing_colour": THING_COLOURS,
     "time": ("morning", "day", "dusk", "night"),
     "weather": ("clear", "cloudy", "rain", "snow"),
 }
@@ -82,6 +84,7 @@ class Scene:
     thing: str = "none"
     time: str = "day"
     weather: str = "clear"
+    thing_colour: str = "red"
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -118,8 +121,8 @@ def is_held_out(scene: Scene) -> bool:
 
 def sample_scene(rng: Random) -> Scene:
     """Draw a scene whose attributes go together: no snow indoors, singing holds a microphone, and so on."""
-    gender = rng.choices(("female", "male"), (4, 1))[0]
-    age = rng.choices(ATTRIBUTES["age"], (3, 6, 3, 1))[0]
+    gender = rng.choices(("female", "male"), (2, 1))[0]
+    age = rng.choices(ATTRIBUTES["age"], (3, 5, 3, 2))[0]
     place = rng.choice(ATTRIBUTES["place"])
     pose = rng.choice(poses_at(place))
     time, weather = _sample_sky(rng, place)
@@ -144,6 +147,7 @@ def sample_scene(rng: Random) -> Scene:
         thing=_sample_thing(rng, place, pose, framing, time, weather),
         time=time,
         weather=weather,
+        thing_colour=rng.choices(THING_COLOURS, (3, 1, 1, 1, 1))[0],
     )
 
 
@@ -204,7 +208,7 @@ def _sample_thing(rng: Random, place: str, pose: str, framing: str, time: str, w
         return rng.choice(("umbrella", "umbrella", "none"))
     options = ["none"] * 3 + ["cat"] * (place not in ("concert", "stage"))
     if pose in ("stand", "walk") and framing != "close":
-        options += ["flowers", "balloon"]
+        options += ["flowers", "balloon"] + ["umbrella"] * (place in OUTDOORS)
     if time == "night" and place in OUTDOORS and place != "forest" and weather == "clear":
         options += ["shooting_star"] * 3
     return rng.choice(options)

@@ -52,7 +52,7 @@ CUTS = {
 PLACES = {
     "home": ("家里的客厅", "家里", "客厅"),
     "bedroom": ("卧室", "自己的房间"),
-    "concert": ("音乐会的观众席", "演唱会的观众席"),
+    "concert": ("音乐会的观众席", "演唱会的观众席", "演唱会现场"),
     "practice": ("练习室", "排练室"),
     "dressing": ("化妆间", "后台化妆间"),
     "stage": ("舞台", "灯光闪耀的舞台"),
@@ -106,7 +106,7 @@ POSES = {
 EXPRESSIONS = {
     "smile": ("微笑着", "面带微笑"),
     "laugh": ("开心地笑着", "笑得很开心"),
-    "calm": ("神情平静",),
+    "calm": ("神情平静", "神情专注"),
     "sad": ("神情难过", "有些伤心"),
     "surprised": ("一脸惊讶", "神情惊讶"),
     "bored": ("一脸无聊", "神情无聊"),
@@ -115,13 +115,36 @@ EXPRESSIONS = {
 THINGS = {
     "microphone": ("拿着麦克风", "手里握着话筒"),
     "guitar": ("抱着吉他",),
-    "shooting_star": ("天上划过一颗流星", "夜空中有流星"),
-    "umbrella": ("撑着伞", "打着一把伞"),
+    "shooting_star": ("天上划过一颗流星", "夜空中有流星", "夜空中有一颗流星划过"),
+    "umbrella": ("撑着伞", "打着一把伞", "撑着雨伞"),
     "cat": ("身边有一只猫", "旁边坐着一只小猫"),
     "book": ("捧着一本书", "手里拿着书"),
     "flowers": ("拿着一束花", "手捧鲜花"),
     "balloon": ("拿着气球", "牵着一只气球"),
 }
+# Things whose colour the scene names; {} is the colour.
+COLOURED_THINGS = {
+    "umbrella": ("撑着{}的伞", "打着{}的雨伞", "撑着一把{}的大伞", "撑着一把{}的伞", "撑着{}雨伞"),
+    "balloon": ("拿着{}的气球", "牵着一只{}气球"),
+    "book": ("捧着一本{}的书",),
+}
+# What is always to be seen at a place, or under a clear sky.
+SURROUNDINGS = {
+    "concert": ("周围是观众和灯光", "台下坐满观众"),
+    "stage": ("灯光闪耀", "台下是观众", "聚光灯照在身上"),
+    "sea": ("远处是大海",),
+    "street": ("路边是房子",),
+    "rooftop": ("远处是城市的高楼",),
+}
+WINDOW = {
+    "day": ("窗外是夏天的阳光", "窗外天气晴朗", "窗外阳光明媚"),
+    "night": ("窗外是夜空",),
+}
+WINDOWED = ("home", "bedroom", "classroom")
+MIRROR = ("对着镜子微笑",)
+STARRY = ("夜空中有一颗明亮的星星", "满天星光", "星空下")
+SUNNY = ("阳光明媚", "晴天")
+SOAKED = ("浑身湿透", "没有带伞")
 TIMES = {
     "morning": ("清晨", "早晨"),
     "day": ("白天",),
