@@ -27,7 +27,7 @@ def single_thread() -> None:
 def mini_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """kolors-mini in the `Kolors-diffusers` layout."""
     folder = tmp_path_factory.mktemp("models") / "mini"
-    build_mini(folder)
+    build_mini(folder, seed=0)
     return folder
 
 

@@ -56,9 +56,11 @@ def test_longer_hair_covers_more():
         scene = Scene(
             place="practice", framing="full", hair_length=length, hair_colour="purple", dress_colour="yellow"
         )
-        return _share(np.asarray(render_scene(scene, SIZE, 1)), HAIR["purple"])
+        # By hue: how light and strong the tint is goes by lot, and much of long hair lies in the shade.
+        hue, saturation, _ = np.moveaxis(np.asarray(render_scene(scene, SIZE, 1).convert("HSV"), int), 2, 0)
+        return float(((abs(hue - 192) < 16) & (saturation > 90)).mean())
 
-    assert purple("short") < purple("long")
+    assert 1.2 * purple("short") < purple("long")
 
 
 @pytest.mark.parametrize(
