@@ -1,7 +1,7 @@
 """The eight panels: one model load, one batch, and only the panels asked for."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.request import DrawRequest
 from kolors_dagster.specs import PANELS, ResolvedPanel, SamplingRecipe
-from kolors_dagster.story.provenance import panel_record, read_picture, write_panel
+from kolors_dagster.story.provenance import panel_record, pixel_hash, read_picture, write_panel
 from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
 from kolors_dagster.story.store import PanelStore
 
@@ -103,16 +103,15 @@ def _deliver(
     image, _ = read_picture(stored)
     path = output_file(f"panel_{recipe.number}", style, story)
     write_panel(path, image, panel_record(recipe, facts))
-    _, record = read_picture(path)
     return dg.MaterializeResult(
         asset_key=f"panel_{recipe.number}",
-        data_version=dg.DataVersion(record["pixels_sha256"]),
+        data_version=dg.DataVersion(pixel_hash(image)),
         metadata={
             **show_picture("picture", image),
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
             "seed": str(recipe.seed),
-            "recipe": dg.MetadataValue.json(record["recipe"]),
+            "recipe": dg.MetadataValue.json(asdict(recipe)),
             "lora_sha256": recipe.lora_sha256,
             "file": dg.MetadataValue.path(str(path)),
             **cost,
