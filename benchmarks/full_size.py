@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.full_size_model import write_full_size_model
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
 from kolors_dagster.kolors.bundle import KolorsBundle
-from kolors_dagster.kolors.loading import load_scheduler, load_text_encoder, load_unet
+from kolors_dagster.kolors.loading import load_noise_schedule, load_text_encoder, load_unet
 from kolors_dagster.kolors.request import DrawRequest
 from kolors_dagster.kolors.sampling import make_noise, sample_latents
 from kolors_dagster.kolors.training import train_lora
@@ -108,7 +108,7 @@ def measure_drawing(model: BaseModel, lora: Path, work: Path, steps: int, plan: 
 
 def compare_with_diffusers(model: BaseModel, steps: int) -> None:
     """Same weights, noise and embeddings through diffusers' UNet and pipeline, fp16."""
-    from diffusers import KolorsPipeline, UNet2DConditionModel
+    from diffusers import EulerDiscreteScheduler, KolorsPipeline, UNet2DConditionModel
 
     free()
     encoder = load_text_encoder(model.folder, CUDA, torch.float16)
@@ -116,13 +116,13 @@ def compare_with_diffusers(model: BaseModel, steps: int) -> None:
     del encoder
     free()
     unet = load_unet(model.folder, CUDA, torch.float16)
-    scheduler = load_scheduler(model.folder)
+    schedule = load_noise_schedule(model.folder)
     ours = []
     for _ in range(2):
         latents, seconds = timed(
             lambda: sample_latents(
                 unet,
-                scheduler,
+                schedule,
                 text[:1],
                 text[1:],
                 [1],
@@ -139,7 +139,11 @@ def compare_with_diffusers(model: BaseModel, steps: int) -> None:
         model.folder / "unet", variant="fp16", torch_dtype=torch.float16
     ).to(CUDA)
     pipeline = KolorsPipeline(
-        vae=None, text_encoder=None, tokenizer=None, unet=theirs_unet, scheduler=load_scheduler(model.folder)
+        vae=None,
+        text_encoder=None,
+        tokenizer=None,
+        unet=theirs_unet,
+        scheduler=EulerDiscreteScheduler.from_pretrained(model.folder, subfolder="scheduler"),
     )
     theirs = []
     for _ in range(2):

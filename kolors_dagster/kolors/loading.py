@@ -10,7 +10,6 @@ import torch
 from diffsynth.core.loader.model import load_model
 from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
 from diffsynth.utils.state_dict_converters.stable_diffusion_vae import SDVAEStateDictConverter
-from diffusers import DDPMScheduler, EulerDiscreteScheduler
 from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
 from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
 from safetensors import SafetensorError
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.layout import Component, find_layout, read_json
+from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.text import TextEncoder
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.kolors.vae import VAE
@@ -67,14 +67,9 @@ def load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> VAE:
     return VAE(_load(StableDiffusionVAE, component, config, device, chosen, SDVAEStateDictConverter))
 
 
-def load_scheduler(folder: Path) -> EulerDiscreteScheduler:
-    """Load the sampler: Euler over the model's own noise schedule."""
-    return EulerDiscreteScheduler.from_config(read_json(find_layout(folder).scheduler))
-
-
-def load_noise_schedule(folder: Path) -> DDPMScheduler:
-    """Load the noise schedule for training: the same betas and number of timesteps as when sampling."""
-    return DDPMScheduler.from_config(read_json(find_layout(folder).scheduler))
+def load_noise_schedule(folder: Path) -> NoiseSchedule:
+    """Load the model's own noise schedule, for training and for drawing."""
+    return NoiseSchedule.read(find_layout(folder).scheduler)
 
 
 class _HeadlessChatGLM(ChatGLMModel):

@@ -38,7 +38,7 @@ def inject_lora(
     _inject(unet, rank, alpha, list(target_modules))
     generator = torch.Generator("cpu").manual_seed(seed)
     device = unet.conv_in.weight.device
-    for layer in _lora_layers(unet).values():
+    for layer in lora_layers(unet).values():
         # Filled here and not by peft, which would bring them to the UNet's precision.
         first, second = layer.lora_A[_ADAPTER], layer.lora_B[_ADAPTER]
         start = torch.empty(first.weight.shape, dtype=torch.float32)
@@ -82,20 +82,21 @@ def load_lora(unet: KolorsUNet, path: Path, weight: float = 1.0) -> None:
 
 def set_lora_weight(unet: KolorsUNet, weight: float) -> None:
     """Change how strongly the LoRA on the UNet acts; 1 is as trained."""
-    for layer in _lora_layers(unet).values():
+    for layer in lora_layers(unet).values():
         layer.set_scale(_ADAPTER, weight)
 
 
 def remove_lora(unet: KolorsUNet) -> None:
     """Take any LoRA off the UNet; what is left is the UNet as it was before, to the bit."""
-    for name, layer in _lora_layers(unet).items():
+    for name, layer in lora_layers(unet).items():
         parent, _, child = name.rpartition(".")
         setattr(unet.get_submodule(parent), child, layer.get_base_layer())
     if hasattr(unet, "peft_config"):
         del unet.peft_config
 
 
-def _lora_layers(unet: KolorsUNet) -> dict[str, LoraLayer]:
+def lora_layers(unet: KolorsUNet) -> dict[str, LoraLayer]:
+    """Return the layers that a LoRA is on, by name."""
     return {name: module for name, module in unet.named_modules() if isinstance(module, LoraLayer)}
 
 

@@ -1,12 +1,14 @@
 """Noise to latents: Euler steps with classifier-free guidance, a batch at a time."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
-from diffusers import EulerDiscreteScheduler
 from torch import Tensor
 from tqdm import tqdm
 
+from kolors_dagster.kolors.fixed_text import fixed_text
+from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.text import TextEmbeddings, join_embeddings
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
 
@@ -25,7 +27,7 @@ def make_noise(seeds: Sequence[int], width: int, height: int) -> Tensor:
 @torch.no_grad()
 def sample_latents(
     unet: KolorsUNet,
-    scheduler: EulerDiscreteScheduler,
+    schedule: NoiseSchedule,
     positive: TextEmbeddings,
     negative: TextEmbeddings,
     seeds: Sequence[int],
@@ -41,6 +43,7 @@ def sample_latents(
     positive, negative: n embeddings each; with `guidance_scale` 1 the negative ones are not used.
     width, height: pixels, multiples of 8. `on_step` is told how many steps are done, after each.
     The sums between steps stay in fp32 whatever the UNet is in.
+    Source: Karras et al. 2022, algorithm 2 without its noise, as diffusers' EulerDiscreteScheduler steps.
     """
     weight = unet.conv_in.weight
     device, dtype, count = weight.device, weight.dtype, len(seeds)
@@ -48,16 +51,21 @@ def sample_latents(
     text = (join_embeddings([negative, positive]) if guided else positive).to(device, dtype)
     time_ids = make_time_ids(height, width, len(text), device, dtype)
 
-    scheduler.set_timesteps(steps, device=device)
-    latents = make_noise(seeds, width, height).to(device) * scheduler.init_noise_sigma
-    for done, timestep in enumerate(tqdm(scheduler.timesteps, desc=f"draw {count}", unit="step"), 1):
-        scaled = scheduler.scale_model_input(latents, timestep).to(dtype)
-        inputs = torch.cat([scaled, scaled]) if guided else scaled
-        noise = unet(inputs, timestep, text.hidden_states, text.pooled, time_ids)
-        if guided:
-            without, with_text = noise.chunk(2)
-            noise = without + guidance_scale * (with_text - without)
-        latents = scheduler.step(noise.float(), timestep, latents, return_dict=False)[0]
-        if on_step:
-            on_step(done)
+    path = schedule.euler_steps(steps)
+    timesteps = torch.tensor(path.timesteps, device=device)
+    latents = make_noise(seeds, width, height).to(device) * path.initial_sigma
+    with fixed_text(unet, text, time_ids), tqdm(total=steps, desc=f"draw {count}", unit="step") as bar:
+        sigmas = list(pairwise(path.sigmas))
+        for step, timestep in enumerate(timesteps):
+            sigma, next_sigma = sigmas[step]
+            scaled = (latents / (sigma**2 + 1) ** 0.5).to(dtype)
+            inputs = torch.cat([scaled, scaled]) if guided else scaled
+            noise = unet(inputs, timestep, text.hidden_states, text.pooled, time_ids)
+            if guided:
+                without, with_text = noise.chunk(2)
+                noise = without + guidance_scale * (with_text - without)
+            latents = latents + (next_sigma - sigma) * noise.float()
+            bar.update()
+            if on_step:
+                on_step(step + 1)
     return latents

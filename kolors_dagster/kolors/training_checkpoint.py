@@ -1,16 +1,12 @@
 """Checkpoints of a training: a few MB of LoRA and optimizer state, whole, tied to what is trained on what."""
 
-import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save, save_file
 from torch import Tensor
 
-from kolors_dagster.files import write_whole_file
+from kolors_dagster.kolors.checked_tensors import read_tensors, write_tensors
 
 _log = logging.getLogger(__name__)
 _KEPT = 2
@@ -29,9 +25,8 @@ def save_checkpoint(folder: Path, key: str, checkpoint: Checkpoint) -> None:
 
     `key` hashes all that the training follows from; only a training with the same key finds it again.
     """
-    metadata = {"key": key, "step": checkpoint.step, "sha256": _hash_tensors(checkpoint.tensors)}
-    with write_whole_file(folder / f"{key[:16]}-step-{checkpoint.step:07}.safetensors") as aside:
-        save_file(checkpoint.tensors, aside, {"checkpoint": json.dumps(metadata)})
+    path = folder / f"{key[:16]}-step-{checkpoint.step:07}.safetensors"
+    write_tensors(path, checkpoint.tensors, {"key": key, "step": checkpoint.step})
     for old in _list_newest_first(folder, key)[_KEPT:]:
         old.unlink()
 
@@ -59,15 +54,7 @@ def _list_newest_first(folder: Path, key: str) -> list[Path]:
 
 
 def _load(path: Path, key: str) -> Checkpoint | None:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads(file.metadata()["checkpoint"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+    found = read_tensors(path)
+    if found is None or found[1]["key"] != key:
         return None
-    whole = metadata["key"] == key and metadata["sha256"] == _hash_tensors(tensors)
-    return Checkpoint(metadata["step"], tensors) if whole else None
-
-
-def _hash_tensors(tensors: dict[str, Tensor]) -> str:
-    return hashlib.sha256(save(tensors)).hexdigest()
+    return Checkpoint(found[1]["step"], found[0])

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from diffusers import DDPMScheduler
 from torch import Generator, Tensor
 
 from kolors_dagster.kolors.cached_samples import CachedSamples
+from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 
 
 class StepBatch(NamedTuple):
@@ -31,7 +31,7 @@ class TrainingSteps:
     def __init__(
         self,
         samples: CachedSamples,
-        schedule: DDPMScheduler,
+        schedule: NoiseSchedule,
         batch_size: int,
         seed: int,
         first: int,
@@ -61,9 +61,7 @@ class TrainingSteps:
         std = torch.stack([sample.std for sample in chosen])
         latents = mean + std * torch.randn(mean.shape, generator=generator)
         noise = torch.randn(mean.shape, generator=generator)
-        timesteps = torch.randint(
-            self._schedule.config.num_train_timesteps, (self._batch_size,), generator=generator
-        )
+        timesteps = torch.randint(self._schedule.timesteps, (self._batch_size,), generator=generator)
         return StepBatch(
             noisy_latents=self._schedule.add_noise(latents, noise, timesteps),
             noise=noise,

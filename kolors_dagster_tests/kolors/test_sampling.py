@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from kolors_dagster.kolors.loading import load_noise_schedule, load_scheduler
+from kolors_dagster.kolors.loading import load_noise_schedule
 from kolors_dagster.kolors.lora import load_lora
 from kolors_dagster.kolors.sampling import make_noise, sample_latents
 from kolors_dagster.kolors.text import TextEncoder
@@ -24,7 +24,7 @@ def sample(
 ) -> torch.Tensor:
     return sample_latents(
         unet,
-        load_scheduler(folder),
+        load_noise_schedule(folder),
         encoder.encode(PROMPTS),
         encoder.encode(NEGATIVES),
         SEEDS,
@@ -91,11 +91,11 @@ def test_a_panel_alone_is_the_panel_in_a_batch_of_eight(
         text_encoder.encode(["text"] * 8),
     )
     seeds, recipe = list(range(8)), {"width": 64, "height": 96, "steps": 20, "guidance_scale": 4.0}
-    scheduler = load_scheduler(mini_folder)
-    together = sample_latents(unet, scheduler, prompts, negatives, seeds, **recipe)
+    schedule = load_noise_schedule(mini_folder)
+    together = sample_latents(unet, schedule, prompts, negatives, seeds, **recipe)
     for row in (0, 5):
         rows = slice(row, row + 1)
-        alone = sample_latents(unet, scheduler, prompts[rows], negatives[rows], seeds[rows], **recipe)
+        alone = sample_latents(unet, schedule, prompts[rows], negatives[rows], seeds[rows], **recipe)
         assert relative_error(alone, together[rows]) <= 1e-4
         difference = vae.decode(alone).astype(int) - vae.decode(together[rows])
         assert np.abs(difference).max() <= 2
@@ -126,7 +126,7 @@ def test_guidance_of_one_runs_the_unet_once_a_picture(
     for guidance_scale in (1.0, 4.0):
         sample_latents(
             unet,
-            load_scheduler(mini_folder),
+            load_noise_schedule(mini_folder),
             text_encoder.encode(PROMPTS),
             text_encoder.encode(NEGATIVES),
             SEEDS,
@@ -138,13 +138,3 @@ def test_guidance_of_one_runs_the_unet_once_a_picture(
         )
     assert rows == [2, 2, 4, 4]
     assert steps == [1, 2, 1, 2]
-
-
-def test_the_schedule_is_kolors_own(mini_folder: Path) -> None:
-    scheduler, schedule = load_scheduler(mini_folder), load_noise_schedule(mini_folder)
-    # Kolors: 1100 steps, sqrt(beta) linear from sqrt(0.00085) to sqrt(0.014).
-    betas = torch.linspace(0.00085**0.5, 0.014**0.5, 1100) ** 2
-    assert torch.allclose(schedule.betas, betas) and torch.allclose(scheduler.betas, betas)
-    assert schedule.config.prediction_type == scheduler.config.prediction_type == "epsilon"
-    scheduler.set_timesteps(50)
-    assert scheduler.timesteps.tolist() == [49 * 22 + 1 - 22 * n for n in range(50)]  # leading, offset 1

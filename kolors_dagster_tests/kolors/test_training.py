@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
-from diffusers import DiffusionPipeline, KolorsPipeline, UNet2DConditionModel
+from diffusers import DiffusionPipeline, EulerDiscreteScheduler, KolorsPipeline, UNet2DConditionModel
 from diffusers.pipelines.kolors.text_encoder import ChatGLMModel
 from peft import LoraConfig
 from safetensors import safe_open
@@ -22,7 +22,6 @@ from safetensors.torch import load_file
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
-from kolors_dagster.kolors import loading
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
@@ -190,7 +189,7 @@ def make_pipeline(base_model: BaseModel) -> DiffusionPipeline:
         text_encoder=None,
         tokenizer=None,
         unet=unet,
-        scheduler=loading.load_scheduler(base_model.folder),
+        scheduler=EulerDiscreteScheduler.from_pretrained(base_model.folder, subfolder="scheduler"),
     )
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import EulerDiscreteScheduler
 from PIL import Image
 
+from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.sampling import sample_latents
 from kolors_dagster.kolors.vae import VAE
 from kolors_dagster.mini import config
@@ -43,8 +43,11 @@ def draw_preview(text: Any, unet: Any, work: Path, step: int) -> Path:
     )
     states = embed(text, tokens)
     count = len(PROMPTS)
-    scheduler = EulerDiscreteScheduler.from_config(
-        {key: value for key, value in config.SCHEDULER.items() if not key.startswith("_")}
+    schedule = NoiseSchedule(
+        config.SCHEDULER["beta_start"],
+        config.SCHEDULER["beta_end"],
+        config.SCHEDULER["num_train_timesteps"],
+        config.SCHEDULER["steps_offset"],
     )
     again = torch.arange(2 * count, device=device) % count
     positive = type(states)(states.hidden_states[again], states.pooled[again])
@@ -52,7 +55,7 @@ def draw_preview(text: Any, unet: Any, work: Path, step: int) -> Path:
     negative = type(states)(states.hidden_states[unwanted], states.pooled[unwanted])
     latents = sample_latents(
         unet,
-        scheduler,
+        schedule,
         positive,
         negative,
         range(2 * count),
