@@ -1,15 +1,26 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
 from kolors_dagster.kolors.bundle import KolorsBundle
 from kolors_dagster.kolors.request import DrawRequest
+from kolors_dagster.kolors.text import TextEmbeddings, TextEncoder
+from kolors_dagster.kolors.unet import KolorsUNet
 
 REQUEST = DrawRequest(1, "女孩在海边", "text", 1, 64, 64, 2, 4.0, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KOLORS_DATA", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +65,60 @@ def test_texts_are_encoded_once_in_its_life(model: BaseModel) -> None:
     assert bundle.calls["loads"] == before["loads"] == 3
 
 
+def test_a_text_encoded_by_another_process_takes_no_encoder(model: BaseModel) -> None:
+    first = draw(KolorsBundle(model, "cpu"), make_requests(2))
+    bundle = KolorsBundle(model, "cpu")
+    again = draw(bundle, make_requests(2))
+    assert bundle.calls["text_encoder"] == 0 and bundle.calls["loads"] == 2
+    assert all(np.array_equal(first[number], again[number]) for number in first)
+
+
+def test_the_text_encoder_is_never_in_memory_beside_the_unet(
+    model: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = KolorsBundle(model, "cpu", memory_plan="resident")
+    draw(bundle, make_requests(1))
+    beside: list[set[str]] = []
+    encode = TextEncoder.encode
+
+    def look_around(encoder: TextEncoder, texts: list[str]) -> TextEmbeddings:
+        beside.append(set(bundle._parts))
+        return encode(encoder, texts)
+
+    monkeypatch.setattr(TextEncoder, "encode", look_around)
+    draw(bundle, [replace(REQUEST, prompt="另一句话")])
+    assert len(beside) == 1 and "unet" not in beside[0]
+    assert set(bundle._parts) == {"unet", "vae"}
+
+
+def test_out_of_memory_goes_on_with_half_as_many(
+    model: BaseModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = draw(KolorsBundle(model, "cpu", batch_size=2), make_requests(5))
+    forward = KolorsUNet.forward
+
+    def with_little_memory(unet: KolorsUNet, latents: Tensor, *arguments: Any) -> Tensor:
+        if len(latents) > 4:  # guidance makes two rows of a picture
+            raise torch.OutOfMemoryError
+        return forward(unet, latents, *arguments)
+
+    monkeypatch.setattr(KolorsUNet, "forward", with_little_memory)
+    drawn = draw(KolorsBundle(model, "cpu", batch_size=5), make_requests(5))
+    assert all(np.array_equal(drawn[number], expected[number]) for number in expected)
+    assert "with 5 pictures at a time; going on with 2" in caplog.text
+
+
+def test_out_of_memory_with_one_picture_says_what_helps(
+    model: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(*arguments: Any) -> Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(KolorsUNet, "forward", without_memory)
+    with pytest.raises(UserError, match="not enough memory for one picture"):
+        draw(KolorsBundle(model, "cpu"), make_requests(3))
+
+
 def test_both_memory_plans_draw_the_same_bytes(model: BaseModel, lora_file: Path) -> None:
     requests = [*make_requests(3), replace(REQUEST, number=4, lora_weight=0.5)]
     resident = KolorsBundle(model, "cpu", batch_size=2, memory_plan="resident")
@@ -61,7 +126,7 @@ def test_both_memory_plans_draw_the_same_bytes(model: BaseModel, lora_file: Path
     one, other = draw(resident, requests, lora_file), draw(sequential, requests, lora_file)
     assert one.keys() == other.keys()
     assert all(np.array_equal(one[number], other[number]) for number in one)
-    assert set(resident._parts) == {"text_encoder", "unet", "vae"} and not sequential._parts
+    assert set(resident._parts) == {"unet", "vae"} and not sequential._parts
 
 
 def test_a_panel_is_the_same_alone_and_among_eight(model: BaseModel) -> None:

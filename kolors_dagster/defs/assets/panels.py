@@ -21,7 +21,7 @@ from kolors_dagster.story.provenance import panel_record, pixel_hash, read_pictu
 from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
 from kolors_dagster.story.store import PanelStore
 
-CODE_VERSION = "1"  # of everything that turns a recipe into pixels
+CODE_VERSION = "2"  # of everything that turns a recipe into pixels
 
 
 @dg.multi_asset(
