@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
 from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
 from safetensors.torch import save_file
 
+from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.mini import config
 from kolors_dagster.mini.build import random_weights

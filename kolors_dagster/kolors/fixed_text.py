@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from diffsynth.models.stable_diffusion_xl_unet import BasicTransformerBlock
 from torch import Tensor, nn
 
+from kolors_dagster.kolors.diffsynth import BasicTransformerBlock
 from kolors_dagster.kolors.text import TextEmbeddings
 from kolors_dagster.kolors.unet import KolorsUNet
 

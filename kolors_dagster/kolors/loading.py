@@ -7,15 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffsynth.core.loader.model import load_model
-from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
-from diffsynth.utils.state_dict_converters.stable_diffusion_vae import SDVAEStateDictConverter
-from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
-from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.diffsynth import SDVAEStateDictConverter, StableDiffusionVAE, load_model
 from kolors_dagster.kolors.layout import Component, find_layout, read_json
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.text import TextEncoder
@@ -36,8 +32,10 @@ def load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> KolorsU
 
 def load_text_encoder(folder: Path, device: torch.device, dtype: torch.dtype) -> TextEncoder:
     """Load ChatGLM3 and its tokenizer, without the language model's head, which Kolors never uses."""
+    from kolors_dagster.kolors import chatglm  # two seconds of imports that only new texts need
+
     layout = find_layout(folder)
-    config = ChatGLMConfig(**read_json(layout.text_encoder.config))
+    config = chatglm.ChatGLMConfig(**read_json(layout.text_encoder.config))
 
     def convert(weights: StateDict) -> StateDict:
         kept = {
@@ -46,11 +44,11 @@ def load_text_encoder(folder: Path, device: torch.device, dtype: torch.dtype) ->
             if not name.endswith(("output_layer.weight", "rotary_pos_emb.inv_freq"))
         }
         # The rotary table is computed from the config; the model reads only the buffer's dtype and device.
-        kept["rotary_pos_emb.inv_freq"] = rotary_frequencies(config).to(device, dtype)
+        kept["rotary_pos_emb.inv_freq"] = chatglm.rotary_frequencies(config).to(device, dtype)
         return kept
 
-    model = _load(_HeadlessChatGLM, layout.text_encoder, {"config": config}, device, dtype, convert)
-    return TextEncoder(model, ChatGLMTokenizer(vocab_file=str(layout.tokenizer)))
+    model = _load(chatglm.HeadlessChatGLM, layout.text_encoder, {"config": config}, device, dtype, convert)
+    return TextEncoder(model, chatglm.ChatGLMTokenizer(vocab_file=str(layout.tokenizer)))
 
 
 def load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> VAE:
@@ -70,18 +68,6 @@ def load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> VAE:
 def load_noise_schedule(folder: Path) -> NoiseSchedule:
     """Load the model's own noise schedule, for training and for drawing."""
     return NoiseSchedule.read(find_layout(folder).scheduler)
-
-
-class _HeadlessChatGLM(ChatGLMModel):
-    def __init__(self, config: ChatGLMConfig) -> None:
-        super().__init__(config, empty_init=False)
-        self.output_layer = nn.Identity()
-
-
-def rotary_frequencies(config: ChatGLMConfig) -> Tensor:
-    """Return the rotary embedding's base frequencies, a buffer that ChatGLM's weight files hold too."""
-    dim = (config.kv_channels or config.hidden_size // config.num_attention_heads) // 2
-    return 1.0 / (10000 ** (torch.arange(0, dim, 2, device="cpu") / dim))
 
 
 def _load(

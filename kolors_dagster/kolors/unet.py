@@ -3,8 +3,9 @@
 from typing import Any
 
 import torch
-from diffsynth.models.stable_diffusion_xl_unet import SDXLUNet2DConditionModel
 from torch import Tensor, nn
+
+from kolors_dagster.kolors.diffsynth import SDXLUNet2DConditionModel
 
 # Keys of diffusers' UNet2DConditionModel config that mean the same in DiffSynth's class.
 _SHARED_KEYS = (

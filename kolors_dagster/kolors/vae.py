@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
 from torch import Tensor
+
+from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
 
 
 class VAE:

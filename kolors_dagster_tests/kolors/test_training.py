@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
 from diffusers import DiffusionPipeline, EulerDiscreteScheduler, KolorsPipeline, UNet2DConditionModel
 from diffusers.pipelines.kolors.text_encoder import ChatGLMModel
 from peft import LoraConfig
@@ -24,6 +23,7 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
+from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, load_lora, save_lora
 from kolors_dagster.kolors.training import train_lora

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
 from kolors_dagster.mini import config
 from kolors_dagster.mini.training.export import write_weights
 from kolors_dagster.mini.training.schedule import learning_rate

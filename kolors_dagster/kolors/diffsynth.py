@@ -1,0 +1,28 @@
+"""The one door to DiffSynth: what this project uses of it, and nothing that it would only wait for."""
+
+import sys
+from types import ModuleType
+from typing import cast
+
+# DiffSynth compiles flex attention as it is imported, for models that are not Kolors: three seconds of
+# PyTorch's compiler at every start. Where the module cannot be imported, it does without.
+_FLEX_ATTENTION = "torch.nn.attention.flex_attention"
+_imported = sys.modules.get(_FLEX_ATTENTION)
+sys.modules[_FLEX_ATTENTION] = cast(ModuleType, None)
+try:
+    from diffsynth.core.loader.model import load_model
+    from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
+    from diffsynth.models.stable_diffusion_xl_unet import BasicTransformerBlock, SDXLUNet2DConditionModel
+    from diffsynth.utils.state_dict_converters.stable_diffusion_vae import SDVAEStateDictConverter
+finally:
+    del sys.modules[_FLEX_ATTENTION]
+    if _imported is not None:
+        sys.modules[_FLEX_ATTENTION] = _imported
+
+__all__ = [
+    "BasicTransformerBlock",
+    "SDVAEStateDictConverter",
+    "SDXLUNet2DConditionModel",
+    "StableDiffusionVAE",
+    "load_model",
+]

@@ -1,0 +1,15 @@
+import subprocess
+import sys
+
+
+def test_flex_attention_is_left_out_and_is_there_afterwards() -> None:
+    # In a process of its own: what is imported stays imported.
+    code = """
+import sys
+import kolors_dagster.kolors.loading
+from diffsynth.core.attention import FLEX_ATTN_AVAILABLE
+assert not FLEX_ATTN_AVAILABLE
+assert "scipy" not in sys.modules and "diffusers" not in sys.modules, "slow imports that drawing does not need"
+from torch.nn.attention.flex_attention import flex_attention
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
