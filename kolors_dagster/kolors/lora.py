@@ -24,18 +24,20 @@ from kolors_dagster.kolors.unet import KolorsUNet
 ADAPTER_METADATA = "lora_adapter_metadata"
 _ADAPTER = "default"
 _PREFIX = "unet."
+_MAGNITUDE = ".lora_magnitude_vector"  # of DoRA
 
 
 def inject_lora(
-    unet: KolorsUNet, rank: int, alpha: float, target_modules: Sequence[str], seed: int
+    unet: KolorsUNet, rank: int, alpha: float, target_modules: Sequence[str], seed: int, *, dora: bool = False
 ) -> list[nn.Parameter]:
     """Begin a LoRA on every layer whose name ends in one of `target_modules`; return what there is to train.
 
     Its matrices are fp32 whatever the UNet is in: A drawn from `seed` alone (Kaiming uniform, as peft does),
-    B zero, so that at first it changes nothing. The UNet's own weights are frozen. Raises UserError if no
-    layer is meant.
+    B zero, so that at first it changes nothing. The UNet's own weights are frozen. With `dora` the length of
+    each row of a weight is learnt apart from its direction (Liu et al. 2024). Raises UserError if no layer is
+    meant.
     """
-    _inject(unet, rank, alpha, list(target_modules))
+    _inject(unet, rank, alpha, list(target_modules), dora)
     generator = torch.Generator("cpu").manual_seed(seed)
     device = unet.conv_in.weight.device
     for layer in lora_layers(unet).values():
@@ -45,6 +47,9 @@ def inject_lora(
         nn.init.kaiming_uniform_(start, a=math.sqrt(5), generator=generator)
         first.weight = nn.Parameter(start.to(device))
         second.weight = nn.Parameter(torch.zeros(second.weight.shape, dtype=torch.float32, device=device))
+        if dora:
+            lengths = layer.get_base_layer().weight.float().norm(dim=1)
+            layer.lora_magnitude_vector[_ADAPTER].weight = nn.Parameter(lengths)
     return [parameter for parameter in unet.parameters() if parameter.requires_grad]
 
 
@@ -57,7 +62,7 @@ def save_lora(unet: KolorsUNet, path: Path, metadata: dict[str, str]) -> None:
         f"{_PREFIX}r": config.r,
         f"{_PREFIX}lora_alpha": config.lora_alpha,
         f"{_PREFIX}target_modules": sorted(config.target_modules),
-    }
+    } | ({f"{_PREFIX}use_dora": True} if config.use_dora else {})
     header = metadata | {ADAPTER_METADATA: json.dumps(adapter, sort_keys=True), "format": "pt"}
     with write_whole_file(path) as aside:
         aside.write_bytes(_sort_header(save(tensors, metadata=header)))
@@ -73,7 +78,8 @@ def load_lora(unet: KolorsUNet, path: Path, weight: float = 1.0) -> None:
     rank = _check_fits(unet, weights, path)
     remove_lora(unet)
     modules = sorted({name.split(".lora_")[0] for name in weights})
-    _inject(unet, rank, float(adapter.get(f"{_PREFIX}lora_alpha", rank)), modules)
+    dora = any(name.endswith(_MAGNITUDE) for name in weights)
+    _inject(unet, rank, float(adapter.get(f"{_PREFIX}lora_alpha", rank)), modules, dora)
     reference = unet.conv_in.weight
     _fill(unet, {name: tensor.to(reference.device, reference.dtype) for name, tensor in weights.items()})
     unet.requires_grad_(False)
@@ -100,8 +106,8 @@ def lora_layers(unet: KolorsUNet) -> dict[str, LoraLayer]:
     return {name: module for name, module in unet.named_modules() if isinstance(module, LoraLayer)}
 
 
-def _inject(unet: KolorsUNet, rank: int, alpha: float, modules: list[str]) -> None:
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=modules)
+def _inject(unet: KolorsUNet, rank: int, alpha: float, modules: list[str], dora: bool) -> None:
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=modules, use_dora=dora)
     try:
         inject_adapter_in_model(config, unet, adapter_name=_ADAPTER, low_cpu_mem_usage=True)
     except ValueError as error:
@@ -134,8 +140,11 @@ def _check_fits(unet: KolorsUNet, weights: dict[str, Tensor], path: Path) -> int
     """Return the LoRA's rank, if every matrix of it belongs to a layer of this UNet."""
     layers = {name.replace(".base_layer", ""): module for name, module in unet.named_modules()}
     modules = {name.split(".lora_")[0] for name in weights}
-    ranks = {tensor.shape[0] if ".lora_A." in name else tensor.shape[-1] for name, tensor in weights.items()}
+    matrices = {name: tensor for name, tensor in weights.items() if not name.endswith(_MAGNITUDE)}
+    ranks = {tensor.shape[0] if ".lora_A." in name else tensor.shape[-1] for name, tensor in matrices.items()}
     expected = {f"{module}.lora_{side}.weight" for module in modules for side in "AB"}
+    if len(matrices) < len(weights):
+        expected |= {f"{module}{_MAGNITUDE}" for module in modules}
     problem = None
     if set(weights) != expected or not weights:
         odd = sorted(set(weights) ^ expected)

@@ -15,16 +15,17 @@ from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.device import make_repeatable
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, save_lora
+from kolors_dagster.kolors.lora_training import LoraTraining
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.training_checkpoint import load_newest_checkpoint, remove_checkpoints
-from kolors_dagster.kolors.training_loop import LoraTraining, fit
+from kolors_dagster.kolors.training_loop import fit
 from kolors_dagster.kolors.training_precision import choose_training_dtype
 from kolors_dagster.kolors.training_record import TrainingReport
 from kolors_dagster.kolors.training_steps import TrainingSteps
 from kolors_dagster.specs import TrainingRecipe
 
 # Raise it when a change makes the same inputs give another LoRA: old checkpoints are then not resumed from.
-_TRAINING_VERSION = 1
+_TRAINING_VERSION = 2
 
 
 def train_lora(
@@ -56,17 +57,18 @@ def train_lora(
     make_repeatable()
     with PeakMemory(device) as peak:
         unet = load_unet(base_model.folder, device, dtype)
-        inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed)
+        inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed, dora=recipe.dora)
         training = LoraTraining(unet, recipe, samples.resolution)
         checkpoint = load_newest_checkpoint(checkpoints, key)
         if checkpoint is not None:
             training.restore(checkpoint)
         first = training.step
         schedule = load_noise_schedule(base_model.folder)
-        steps = TrainingSteps(samples, schedule, recipe.batch_size, recipe.seed, first, recipe.steps)
+        steps = TrainingSteps(samples, schedule, recipe, first)
         fit_start = time.perf_counter()
         fit(training, steps, device, checkpoints, key)
         seconds_per_step = (time.perf_counter() - fit_start) / len(steps)
+    training.take_average()
     losses: list[float] = training.losses.tolist()
     with write_whole_folder(output) as folder:
         header = {
@@ -91,7 +93,7 @@ def train_lora(
         trained_parameters=sum(weight.numel() for weight in training.trained.values()),
         seconds=time.perf_counter() - start,
         seconds_per_step=seconds_per_step,
-        images_per_second=recipe.batch_size / seconds_per_step,
+        images_per_second=recipe.batch_size * recipe.gradient_accumulation / seconds_per_step,
         peak_memory_bytes=peak.bytes,
     )
 

@@ -9,6 +9,8 @@ from torch import Generator, Tensor
 
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
+from kolors_dagster.kolors.training_objective import draw_noise, weigh_by_snr
+from kolors_dagster.specs import TrainingRecipe
 
 
 class StepBatch(NamedTuple):
@@ -19,10 +21,16 @@ class StepBatch(NamedTuple):
     timesteps: Tensor
     hidden_states: Tensor
     pooled: Tensor
+    weights: Tensor
+    """Each sample's weight in the loss."""
+
+    def rows(self, chosen: slice) -> "StepBatch":
+        """Return some of the samples."""
+        return StepBatch(*(tensor[chosen] for tensor in self))
 
 
 class TrainingSteps:
-    """The batches of steps `first` to `last - 1`, one after the other.
+    """The batches of a recipe's steps from `first` on, one after the other.
 
     The images go round in a new order every epoch. A batch larger than what is left of an epoch goes on in
     the next, so every batch is full, even if it is larger than the whole data set.
@@ -32,16 +40,15 @@ class TrainingSteps:
         self,
         samples: CachedSamples,
         schedule: NoiseSchedule,
-        batch_size: int,
-        seed: int,
-        first: int,
-        last: int,
+        recipe: TrainingRecipe,
+        first: int = 0,
     ) -> None:
         self._samples = samples
         self._schedule = schedule
-        self._batch_size = batch_size
-        self._seed = seed
-        self._steps = range(first, last)
+        self._recipe = recipe
+        self._batch_size = recipe.batch_size * recipe.gradient_accumulation
+        self._seed = recipe.seed
+        self._steps = range(first, recipe.steps)
         self._epoch = -1
         self._order: list[int] = []
 
@@ -60,7 +67,7 @@ class TrainingSteps:
         mean = torch.stack([sample.mean for sample in chosen])
         std = torch.stack([sample.std for sample in chosen])
         latents = mean + std * torch.randn(mean.shape, generator=generator)
-        noise = torch.randn(mean.shape, generator=generator)
+        noise = draw_noise(mean, self._recipe.noise_offset, generator)
         timesteps = torch.randint(self._schedule.timesteps, (self._batch_size,), generator=generator)
         return StepBatch(
             noisy_latents=self._schedule.add_noise(latents, noise, timesteps),
@@ -68,6 +75,7 @@ class TrainingSteps:
             timesteps=timesteps,
             hidden_states=torch.stack([sample.hidden_states for sample in chosen]),
             pooled=torch.stack([sample.pooled for sample in chosen]),
+            weights=weigh_by_snr(self._schedule, timesteps, self._recipe.min_snr_gamma),
         )
 
     def _image_at(self, position: int) -> int:

@@ -12,9 +12,32 @@ class TrainingRecipe(Spec):
 
     rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA matrices.")
     alpha: float = Field(4.0, gt=0, description="LoRA alpha; the update is scaled by alpha / rank.")
-    learning_rate: float = Field(1e-4, gt=0, lt=1, description="AdamW's learning rate, constant.")
+    learning_rate: float = Field(1e-4, gt=0, lt=1, description="AdamW's learning rate.")
     steps: int = Field(500, ge=1, description="Optimizer steps.")
-    batch_size: int = Field(1, ge=1, description="Images per step.")
+    batch_size: int = Field(1, ge=1, description="Images in memory at a time.")
+    gradient_accumulation: int = Field(
+        1, ge=1, description="Batches that one step learns from, one after the other, in the memory of one."
+    )
+    warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises to its value.")
+    decay: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="How the learning rate goes on: stays, or falls to nothing by the last step."
+    )
+    min_snr_gamma: float | None = Field(
+        None, gt=0, description="Weigh timesteps by min(SNR, gamma) / SNR (5 is usual); empty: all the same."
+    )
+    noise_offset: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Shift of the noise's channels, for darker darks (0.05 is usual).",
+    )
+    ema_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Take a moving average of the LoRA (0.99 is usual); empty: its last step.",
+    )
+    dora: bool = Field(False, description="Learn each row's length apart from its direction (DoRA); slower.")
     resolution: int | None = Field(
         None,
         ge=64,

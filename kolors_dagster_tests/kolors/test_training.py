@@ -121,7 +121,7 @@ def test_agrees_with_peft_on_diffusers_unet(
     optimizer = torch.optim.AdamW(trainable.values(), lr=RECIPE.learning_rate)
     schedule = load_noise_schedule(base_model.folder)
     losses = []
-    for batch in TrainingSteps(CachedSamples(cache), schedule, 1, RECIPE.seed, 0, RECIPE.steps):
+    for batch in TrainingSteps(CachedSamples(cache), schedule, RECIPE):
         conditions = {"text_embeds": batch.pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]])}
         predicted = unet(
             batch.noisy_latents, batch.timesteps, batch.hidden_states, added_cond_kwargs=conditions
@@ -157,9 +157,8 @@ def test_a_trained_lora_acts_in_diffusers_as_in_ours(
     trained: Path, cache: Path, base_model: BaseModel
 ) -> None:
     pipeline = make_pipeline(base_model)
-    batch = next(
-        iter(TrainingSteps(CachedSamples(cache), load_noise_schedule(base_model.folder), 1, 1, 0, 1))
-    )
+    schedule = load_noise_schedule(base_model.folder)
+    batch = TrainingSteps(CachedSamples(cache), schedule, RECIPE).make_batch(0)
     time_ids = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
 
     @torch.no_grad()

@@ -8,6 +8,7 @@ from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_noise_schedule
 from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps
+from kolors_dagster.specs import TrainingRecipe
 from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
     describe_mini,
     make_cache,
@@ -22,7 +23,8 @@ def make_steps(
     cache: Path, base_model: BaseModel, batch_size: int = 1, seed: int = 42, first: int = 0, last: int = 20
 ) -> TrainingSteps:
     schedule = load_noise_schedule(base_model.folder)
-    return TrainingSteps(CachedSamples(cache), schedule, batch_size, seed, first, last)
+    recipe = TrainingRecipe(batch_size=batch_size, seed=seed, steps=last)
+    return TrainingSteps(CachedSamples(cache), schedule, recipe, first)
 
 
 def same(one: StepBatch, other: StepBatch) -> bool:

@@ -1,0 +1,164 @@
+"""What one training step does to a LoRA."""
+
+import gc
+import logging
+import math
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.training_checkpoint import Checkpoint
+from kolors_dagster.kolors.training_objective import learning_rate_at
+from kolors_dagster.kolors.training_precision import choose_loss_scale
+from kolors_dagster.kolors.training_steps import StepBatch
+from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
+from kolors_dagster.specs import TrainingRecipe
+
+_log = logging.getLogger(__name__)
+
+
+class LoraTraining(LightningModule):
+    """Teach the LoRA layers of `unet` to predict the noise, from the first step or a checkpoint.
+
+    Every picture is conditioned on the size it is trained at, uncropped, just as panels are drawn, and as
+    DiffSynth trains: a LoRA learns the style at the very conditioning that will be asked of it. SDXL's own
+    recipe (original size and crop) teaches a base model to tell framings apart, for which a style's few
+    dozen pictures are no material.
+    """
+
+    def __init__(self, unet: KolorsUNet, recipe: TrainingRecipe, resolution: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False  # a step is cut in parts, and repeated when memory runs out
+        self.unet = unet.train()
+        self.recipe = recipe
+        self.step = 0
+        self.trained = {name: weight for name, weight in unet.named_parameters() if weight.requires_grad}
+        frozen = next(weight for weight in unet.parameters() if not weight.requires_grad)
+        self.frozen_dtype = frozen.dtype
+        self.loss_scale = choose_loss_scale(frozen.dtype)
+        self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
+        self.at_a_time = recipe.batch_size
+        self.time_ids = make_time_ids(resolution, resolution, recipe.batch_size, frozen.device, torch.float32)
+        self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.learning_rate, fused=True)
+        self.average = (
+            {name: weight.detach().clone() for name, weight in self.trained.items()}
+            if recipe.ema_decay
+            else {}
+        )
+
+    def training_step(self, batch: StepBatch, batch_index: int) -> None:
+        """Make one optimizer step; out of memory, it is made again in smaller parts."""
+        optimizer: Any = self.optimizers()
+        while True:
+            try:
+                optimizer.zero_grad()
+                loss = self._add_up_gradients(batch)
+                break
+            except torch.OutOfMemoryError:
+                self._halve_parts()
+        for weight in self.trained.values():
+            if self.loss_scale != 1.0 and weight.grad is not None:
+                weight.grad /= self.loss_scale
+        share = learning_rate_at(self.step, self.recipe.steps, self.recipe.warmup_steps, self.recipe.decay)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * share
+        optimizer.step()
+        for name, average in self.average.items():
+            average.lerp_(self.trained[name].detach(), 1 - (self.recipe.ema_decay or 0.0))
+        self.losses[self.step] = loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return AdamW on the LoRA's weights."""
+        return self.optimizer
+
+    def check_finite(self) -> None:
+        """Raise UserError at the first step whose loss, or the LoRA after it, is not a finite number."""
+        broken = (~self.losses[: self.step].isfinite()).nonzero()
+        if len(broken):
+            self._refuse(f"the loss of step {int(broken[0]) + 1} of {self.recipe.steps} is not finite")
+        if not all(bool(weight.isfinite().all()) for weight in self.trained.values()):
+            self._refuse(f"the LoRA is not finite after step {self.step} of {self.recipe.steps}")
+
+    @torch.no_grad()
+    def take_average(self) -> None:
+        """Put the moving average, if the recipe keeps one, in the place of the last step's weights."""
+        for name, average in self.average.items():
+            self.trained[name].copy_(average)
+
+    def make_checkpoint(self) -> Checkpoint:
+        """Return the LoRA, its moving average, the optimizer's state and the losses so far."""
+        tensors = {"losses": self.losses[: self.step].cpu()}
+        for name, weight in self.trained.items():
+            state = self.optimizer.state[weight]
+            tensors[f"{name}/weight"] = weight.detach().cpu()
+            tensors[f"{name}/exp_avg"] = state["exp_avg"].cpu()
+            tensors[f"{name}/exp_avg_sq"] = state["exp_avg_sq"].cpu()
+        tensors |= {f"{name}/average": average.cpu() for name, average in self.average.items()}
+        return Checkpoint(self.step, tensors)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to the state of a checkpoint."""
+        tensors = checkpoint.tensors
+        self.step = checkpoint.step
+        self.losses[: self.step] = tensors["losses"]
+        state = {}
+        with torch.no_grad():
+            for number, (name, weight) in enumerate(self.trained.items()):
+                weight.copy_(tensors[f"{name}/weight"])
+                state[number] = {
+                    "step": torch.tensor(float(self.step)),
+                    "exp_avg": tensors[f"{name}/exp_avg"],
+                    "exp_avg_sq": tensors[f"{name}/exp_avg_sq"],
+                }
+            for name, average in self.average.items():
+                average.copy_(tensors[f"{name}/average"])
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+    def _add_up_gradients(self, batch: StepBatch) -> Tensor:
+        """Go forward and backward through `batch`, a part at a time; return the mean weighted loss."""
+        count = len(batch.noise)
+        loss = torch.zeros((), device=self.losses.device)
+        for start in range(0, count, self.at_a_time):
+            part = batch.rows(slice(start, start + self.at_a_time))
+            share = self._sum_losses(part) / count
+            self.manual_backward(share * self.loss_scale)
+            loss += share.detach()
+        return loss
+
+    def _sum_losses(self, batch: StepBatch) -> Tensor:
+        """Return the sum over samples of the weighted mean squared error of the predicted noise."""
+        predicted = self.unet(
+            batch.noisy_latents.to(self.frozen_dtype),
+            batch.timesteps,
+            batch.hidden_states.to(self.frozen_dtype),
+            batch.pooled.to(self.frozen_dtype),
+            self.time_ids[: len(batch.noise)],
+        )
+        errors = (predicted.float() - batch.noise).square().mean(dim=(1, 2, 3))
+        return (errors * batch.weights).sum()
+
+    def _halve_parts(self) -> None:
+        if self.at_a_time == 1:
+            raise UserError(
+                f"training: not enough memory on {self.losses.device} for one picture",
+                "lower training.resolution or training.rank, or close what else uses it",
+            ) from None
+        _log.warning(
+            "out of memory with %d images at a time; going on with %d", self.at_a_time, self.at_a_time // 2
+        )
+        self.at_a_time //= 2
+        gc.collect()
+        if self.losses.is_cuda:
+            torch.cuda.empty_cache()
+
+    def _refuse(self, problem: str) -> None:
+        overflow = self.frozen_dtype == torch.float16
+        raise UserError(
+            f"training: {problem}",
+            f"lower training.learning_rate (it is {self.recipe.learning_rate:g})"
+            + (", or write training.precision: bf16 or fp32 (fp16 overflows easily)" if overflow else ""),
+        )

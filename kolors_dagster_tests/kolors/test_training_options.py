@@ -1,0 +1,165 @@
+"""Each field of the recipe changes what it says, and nothing else."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import KolorsPipeline, UNet2DConditionModel
+from safetensors.torch import load_file
+from torch import Tensor
+
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.cached_samples import CachedSamples
+from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
+from kolors_dagster.kolors.lora import load_lora
+from kolors_dagster.kolors.merged_lora import MergedLora
+from kolors_dagster.kolors.training import train_lora
+from kolors_dagster.kolors.training_objective import weigh_by_snr
+from kolors_dagster.kolors.training_steps import TrainingSteps
+from kolors_dagster.kolors.unet import KolorsUNet
+from kolors_dagster_tests.kolors.conftest import relative_error
+from kolors_dagster_tests.kolors.test_lora import predict
+from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
+    CPU,
+    RECIPE,
+    describe_mini,
+    make_cache,
+    make_dataset,
+    use_one_thread,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def train(tmp_path: Path, cache: Path, base_model: BaseModel) -> Any:
+    def run(**changes: Any) -> tuple[dict[str, Tensor], list[float]]:
+        recipe = RECIPE.model_copy(update={"steps": 2, **changes})
+        folder = tmp_path / "lora"
+        train_lora(cache, base_model, recipe, folder, tmp_path / "checkpoints", {}, CPU)
+        rows = csv.DictReader((folder / "loss.csv").read_text().splitlines())
+        return load_file(folder / "lora.safetensors"), [float(row["loss"]) for row in rows]
+
+    return run
+
+
+def test_batches_added_up_are_one_large_batch(train: Any) -> None:
+    large, losses = train(batch_size=4)
+    added, same_losses = train(batch_size=2, gradient_accumulation=2)
+    assert same_losses == pytest.approx(losses, rel=1e-5)
+    assert all(torch.allclose(added[name], large[name], atol=2e-4) for name in large)
+    _, smaller = train(batch_size=2)
+    assert smaller != pytest.approx(losses, rel=1e-3)
+
+
+def test_the_learning_rate_warms_up_and_decays(train: Any) -> None:
+    def moved(**changes: Any) -> float:
+        weights, _ = train(steps=1, **changes)
+        return max(float(weight.abs().max()) for name, weight in weights.items() if "lora_B" in name)
+
+    # Adam's first step moves every weight that has a gradient by the learning rate.
+    assert moved() == pytest.approx(RECIPE.learning_rate, rel=1e-3)
+    assert moved(warmup_steps=4) == pytest.approx(RECIPE.learning_rate / 5, rel=1e-3)
+    constant, _ = train()
+    cosine, _ = train(decay="cosine")
+    assert any(not torch.equal(constant[name], cosine[name]) for name in constant)
+
+
+def test_timesteps_are_weighed_by_their_snr(train: Any, cache: Path, base_model: BaseModel) -> None:
+    schedule = load_noise_schedule(base_model.folder)
+    timesteps = TrainingSteps(CachedSamples(cache), schedule, RECIPE).make_batch(0).timesteps
+    weight = float(weigh_by_snr(schedule, timesteps, 0.001))
+    assert weight < 1
+    _, plain = train(steps=1)
+    _, weighed = train(steps=1, min_snr_gamma=0.001)
+    assert weighed[0] == pytest.approx(weight * plain[0], rel=1e-5)
+
+
+def test_the_noise_is_offset(train: Any, cache: Path, base_model: BaseModel) -> None:
+    recipe = RECIPE.model_copy(update={"noise_offset": 0.5})
+    schedule = load_noise_schedule(base_model.folder)
+    plain, offset = (
+        TrainingSteps(CachedSamples(cache), schedule, chosen).make_batch(3) for chosen in (RECIPE, recipe)
+    )
+    shift = offset.noise - plain.noise
+    assert float(shift.std(dim=(2, 3)).max()) < 1e-6 < float(shift.abs().mean())
+    assert train(noise_offset=0.5)[1] != train()[1]
+
+
+def test_the_moving_average_is_that_of_every_step(train: Any) -> None:
+    start, _ = train(steps=1, learning_rate=1e-30)
+    one, _ = train(steps=1)
+    two, _ = train(steps=2)
+    average, _ = train(steps=2, ema_decay=0.75)
+    for name in start:
+        expected = 0.75 * (0.75 * start[name] + 0.25 * one[name]) + 0.25 * two[name]
+        assert torch.allclose(average[name], expected, atol=1e-6), name
+    assert not all(torch.equal(average[name], two[name]) for name in two)
+
+
+def test_a_killed_training_keeps_its_moving_average(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = train(steps=5, ema_decay=0.5)
+    make_batch = TrainingSteps.make_batch
+
+    def stop_at_step_three(steps: TrainingSteps, step: int) -> Any:
+        if step == 3:
+            raise KeyboardInterrupt
+        return make_batch(steps, step)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TrainingSteps, "make_batch", stop_at_step_three)
+        train(steps=5, ema_decay=0.5)
+    resumed, _ = train(steps=5, ema_decay=0.5)
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+
+
+def test_dora_learns_lengths_that_act_alike_everywhere(
+    train: Any, tmp_path: Path, base_model: BaseModel
+) -> None:
+    weights, _ = train(dora=True, steps=3, learning_rate=1e-2)
+    assert any(name.endswith("lora_magnitude_vector") for name in weights)
+    path = tmp_path / "lora" / "lora.safetensors"
+    unet = load_unet(base_model.folder, CPU, torch.float32)
+    bare = predict(unet)
+    load_lora(unet, path)
+    in_layers = predict(unet)
+    MergedLora(unet, path, 1.0)
+    assert relative_error(in_layers, bare) > 1e-3
+    assert relative_error(predict(unet), in_layers) < 1e-5
+    theirs = UNet2DConditionModel.from_pretrained(base_model.folder / "unet", torch_dtype=torch.float32)
+    pipeline = KolorsPipeline(vae=None, text_encoder=None, tokenizer=None, unet=theirs, scheduler=None)
+    pipeline.load_lora_weights(path.parent, weight_name=path.name)
+    merged, own = unet.state_dict(), dict(theirs.named_modules())
+    for name in (name for name in own if name.endswith("attn1.to_q")):
+        own[name].merge()
+        assert torch.allclose(own[name].get_base_layer().weight, merged[f"{name}.weight"], atol=1e-5), name
+
+
+def test_out_of_memory_goes_on_in_smaller_parts(
+    train: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, losses = train(batch_size=4)
+    forward = KolorsUNet.forward
+
+    def with_little_memory(unet: KolorsUNet, latents: Tensor, *arguments: Any) -> Tensor:
+        if len(latents) > 1:
+            raise torch.OutOfMemoryError
+        return forward(unet, latents, *arguments)
+
+    monkeypatch.setattr(KolorsUNet, "forward", with_little_memory)
+    in_parts, same_losses = train(batch_size=4)
+    assert same_losses == pytest.approx(losses, rel=1e-5)
+    assert all(torch.allclose(in_parts[name], whole[name], atol=2e-4) for name in whole)
+    assert caplog.text.count("out of memory") == 2  # 4, 2, 1, and then no more
+
+    def without_memory(*arguments: Any) -> Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(KolorsUNet, "forward", without_memory)
+    with pytest.raises(UserError, match="not enough memory"):
+        train(batch_size=1)
