@@ -1,13 +1,18 @@
 """From a style's source to clean, captioned training images."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from kolors_dagster.dataset.contact_sheet import contact_sheet
+from kolors_dagster.defs.checks.results import judge
+from kolors_dagster.defs.checks.specs import ENOUGH_IMAGES, VARIED_IMAGES
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size, show_table
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
 from kolors_dagster.defs.sources import SOURCE_VERSION, filters_version, raw_dataset_version, read_style
+from kolors_dagster.errors import UserError
 from kolors_dagster.paths import data_root
 
 
@@ -72,10 +77,14 @@ def filtered_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     group_name="dataset",
     code_version="1",
     kinds={"pandas"},
+    check_specs=[ENOUGH_IMAGES, VARIED_IMAGES],
 )
-def processed_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def processed_dataset(
+    context: dg.AssetExecutionContext,
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The training images as JPEG, with `metadata.csv` (file_name, text)."""
-    from kolors_dagster.dataset.export import export_dataset
+    from kolors_dagster.dataset.completeness import FEW_IMAGES, FEWEST_IMAGES, refuse_few_images
+    from kolors_dagster.dataset.export import count_rows, export_dataset
 
     metadata: Metadata = {}
     style = context.partition_key
@@ -83,6 +92,12 @@ def processed_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult
         raw = require(output_file("raw_dataset", style), "raw_dataset", "train_style").parent
         filtered = require(output_file("filtered_dataset", style), "filtered_dataset", "train_style").parent
         folder = output_folder("processed_dataset", style)
+        numbers = {"images": count_rows(filtered), "fewest": FEWEST_IMAGES, "recommended": FEW_IMAGES}
+        try:
+            refuse_few_images(numbers["images"])
+        except UserError as error:
+            yield judge(ENOUGH_IMAGES, [error.problem], numbers)
+            raise
         report = export_dataset(raw, filtered, folder)
     metadata |= {
         **show_picture("contact_sheet", contact_sheet(sorted((folder / "train").glob("*.jpg"))), 1024),
@@ -90,4 +105,12 @@ def processed_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult
         "size_mib": show_size(folder),
         "folder": dg.MetadataValue.path(str(folder)),
     }
-    return dg.MaterializeResult(data_version=dg.DataVersion(report.data_version), metadata=metadata)
+    few = report.images < FEW_IMAGES
+    problems = (
+        [f"{report.images} pictures; a style is better learnt from {FEW_IMAGES} or more"] if few else []
+    )
+    yield dg.MaterializeResult(
+        data_version=dg.DataVersion(report.data_version),
+        metadata=metadata,
+        check_results=[judge(ENOUGH_IMAGES, [], numbers), judge(VARIED_IMAGES, problems, numbers)],
+    )
