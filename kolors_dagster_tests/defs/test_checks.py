@@ -12,6 +12,7 @@ import yaml
 from kolors_dagster.definitions import defs
 from kolors_dagster.defs.freshness import Freshness
 from kolors_dagster.defs.partitions import pair_key
+from kolors_dagster.defs.update import Updater
 from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors import sampling
@@ -72,11 +73,13 @@ def test_a_failed_panel_stops_neither_its_neighbours_nor_another_story(
     assert evaluations(instance, "panel_4", "picture", partition) == [True, True]
 
     # Another story in the same style is drawn and put on its page; the bad seed is not in it.
-    other = {**STORY, "name": "other", "panels": [{**p, "seed": 100 + n} for n, p in enumerate(STORY["panels"])]}  # type: ignore[arg-type]
+    other = {
+        **STORY,
+        "name": "other",
+        "panels": [{**p, "seed": 100 + n} for n, p in enumerate(STORY["panels"])],
+    }  # type: ignore[arg-type]
     write_spec(project / "stories" / "other.yaml", other)
     instance.add_dynamic_partitions("story", ["other"])
-    from kolors_dagster.defs.update import Updater
-
     Updater(defs, instance, lambda job, wave: None).update_story("tiny", "other")
     assert (grid.parents[1] / "other" / "all.png").exists()
 
@@ -88,32 +91,11 @@ def test_a_failed_panel_stops_neither_its_neighbours_nor_another_story(
     assert hash_file(grid) != grid_before
     assert evaluations(instance, "panel_5", "picture", partition) == [True, False, True]
 
-
-def test_a_panel_that_raises_costs_only_itself(
-    project: Path, instance: dg.DagsterInstance, broken_noise: SimpleNamespace
-) -> None:
-    broken_noise.error = True
+    # An error in place of NaN takes the batch along, which is then drawn one by one.
+    broken_noise.on, broken_noise.error = True, True
+    write_spec(project / "stories" / "walk.yaml", {**story, "negative_prompt": "模糊，噪点"})
     with pytest.raises(UserError, match=r"panel_5: OutOfMemoryError: no memory for this one \(the other 7"):
         update(instance)
-    panels = project / "assets" / "panels" / "tiny" / "walk"
-    assert sorted(path.name for path in panels.iterdir()) == [f"{n}.png" for n in (1, 2, 3, 4, 6, 7, 8)]
-    assert not (project / "assets" / "story_grid" / "tiny" / "walk").exists()
+    assert evaluations(instance, "panel_8", "picture", partition)[0]
     edit_story(project, "seed", 5, 55)
     assert update(instance) == ["prompt_5", "panel_5", "story_grid"]
-
-    # The check alone, as the UI's button runs it, on a file that someone painted over since.
-    (panels / "3.png").write_bytes((panels / "4.png").read_bytes()[:-20])
-    result = _run_check(instance, "panel_3", "picture", str(pair_key("tiny", "walk")))
-    assert not result.success
-    assert evaluations(instance, "panel_3", "picture", str(pair_key("tiny", "walk"))) == [False, True]
-
-
-def _run_check(
-    instance: dg.DagsterInstance, asset: str, check: str, partition: str
-) -> dg.ExecuteInProcessResult:
-    selection = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(asset), check))
-    job = dg.define_asset_job("check", selection)
-    whole = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
-    return whole.resolve_job_def("check").execute_in_process(
-        instance=instance, partition_key=partition, raise_on_error=False
-    )

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from safetensors import safe_open
 
-from kolors_dagster.defs.checks.pictures import check_drawn, check_file, check_picture, explain_failed
+from kolors_dagster.defs.checks.pictures import check_drawn, check_picture, explain_failed
 from kolors_dagster.defs.checks.specs import PICTURES
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import show_picture
@@ -57,11 +57,6 @@ def panels(
     keys = [key.path[-1] for key in sorted(context.selected_asset_keys)]
     failed: dict[str, dg.AssetCheckResult] = {}
     with failing_clearly():
-        for check_key in sorted(context.selected_asset_check_keys):
-            if (key := check_key.asset_key.path[-1]) not in keys:  # its check alone was asked for
-                yield check_file(key, require(output_file(key, style, story), key, "draw_story"))
-        if not keys:
-            return
         lora = require(output_file("lora_checkpoint", style), "lora_checkpoint", "train_style")
         described = _read_lora(lora)
         recipes = {key: _make_recipe(kolors, story, key, style, described) for key in keys}

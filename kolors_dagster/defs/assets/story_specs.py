@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from kolors_dagster.defs.checks.results import judge
-from kolors_dagster.defs.checks.specs import CAPTIONS_FIT
+from kolors_dagster.defs.checks.specs import CAPTIONS_FIT, PROMPTS_LINT
 from kolors_dagster.defs.config import (
     PanelOverrides,
     SamplingOverrides,
@@ -15,6 +15,7 @@ from kolors_dagster.defs.config import (
     list_overrides,
 )
 from kolors_dagster.defs.failures import failing_clearly
+from kolors_dagster.defs.lint import lint_resolved
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STORIES
 from kolors_dagster.defs.sources import SOURCE_VERSION, STORY_SOURCES, read_story
@@ -50,6 +51,7 @@ def _make_prompt(number: int) -> dg.AssetsDefinition:
         partitions_def=STORIES,
         group_name="story",
         code_version="1",
+        check_specs=[PROMPTS_LINT[f"prompt_{number}"]],
         description=f"What panel {number} shows: its prompt with the characters written out, and its seed.",
     )
     def prompt(
@@ -63,7 +65,10 @@ def _make_prompt(number: int) -> dg.AssetsDefinition:
                 resolved = resolve_panel(panel, number, story.characters, story.negative_prompt)
             except ValueError as error:
                 raise UserError(f"run config: {error}", "use a character of the story's file") from None
-            return _materialize(f"prompt_{number}", story, resolved.model_dump(), config)
+            findings = lint_resolved(panel, story.characters, resolved)
+            problems = [f"{finding.problem}: {finding.fix}" for finding in findings]
+            check = judge(PROMPTS_LINT[f"prompt_{number}"], problems, {"warnings": len(problems)})
+            return _materialize(f"prompt_{number}", story, resolved.model_dump(), config, [check])
 
     return prompt
 

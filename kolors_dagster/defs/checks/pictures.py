@@ -1,8 +1,7 @@
-"""The check of each panel: of a picture just drawn, and of one that lies there."""
+"""The check of each panel, before it is kept."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 import dagster as dg
 from PIL import Image
@@ -12,7 +11,6 @@ from kolors_dagster.defs.checks.specs import PICTURES
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.request import DrawnPanel, FailedPanel
 from kolors_dagster.story.inspection import find_faults, measure_picture
-from kolors_dagster.story.provenance import read_picture
 from kolors_dagster.story.recipe import PanelRecipe
 
 _FIX = (
@@ -32,15 +30,6 @@ def check_drawn(key: str, drawn: DrawnPanel | FailedPanel, recipe: PanelRecipe) 
     if isinstance(drawn, FailedPanel):
         return judge(PICTURES[key], [drawn.problem], {"width": recipe.width, "height": recipe.height})
     return check_picture(key, drawn.image, recipe.width, recipe.height)
-
-
-def check_file(key: str, path: Path) -> dg.AssetCheckResult:
-    """Return the result for a panel's file as it lies there."""
-    try:
-        image, record = read_picture(path)
-    except UserError as error:
-        return judge(PICTURES[key], [error.problem], {})
-    return check_picture(key, image, record["recipe"]["width"], record["recipe"]["height"])
 
 
 def explain_failed(failed: Mapping[str, dg.AssetCheckResult], asked: int) -> UserError:
