@@ -4,7 +4,7 @@ The stages see to this when they write; these measure what lies there now, after
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from kolors_dagster.dataset.export import count_rows
 from kolors_dagster.dataset.filtering import RESULT
 from kolors_dagster.dataset.jsonl import read_jsonl
 from kolors_dagster.dataset.raw import METADATA, REJECTS
-from kolors_dagster.errors import UserError
 
 _SHOWN = 5  # names in a message
 # Three is the fewest pictures that a subject was ever taught with (DreamBooth, arXiv 2208.12242: 3 to 5).
@@ -35,7 +34,14 @@ class FilesReport:
     missing: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     without_row: tuple[str, ...] = ()
-    counts: tuple[str, ...] = field(default=())
+    counts: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Return how many of each there are."""
+        names = {"missing": self.missing, "unreadable": self.unreadable, "without_row": self.without_row}
+        counted = {"rows": self.rows, **{what: len(found) for what, found in names.items()}}
+        return counted if self.rejected is None else counted | {"rejected": self.rejected}
 
     @property
     def problems(self) -> list[str]:
@@ -94,14 +100,11 @@ def inspect_processed(filtered: Path, processed: Path) -> FilesReport:
     )
 
 
-def refuse_few_images(images: int) -> None:
-    """Raise UserError if there are too few pictures to train on at all."""
-    if images < FEWEST_IMAGES:
-        raise UserError(
-            f"only {images} pictures are left to train on; a LoRA needs {FEWEST_IMAGES} at the very least",
-            "give the style's source more pictures, or loosen its `process` (filtered_dataset's funnel "
-            "says which operator removed how many)",
-        )
+def find_too_few(images: int) -> list[str]:
+    """Return what is wrong if there are too few pictures to train on at all."""
+    if images >= FEWEST_IMAGES:
+        return []
+    return [f"{images} pictures are left to train on; a LoRA needs {FEWEST_IMAGES} at the very least"]
 
 
 def _read_pictures(folder: Path, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -114,11 +117,19 @@ def _read_pictures(folder: Path, names: Sequence[str]) -> tuple[tuple[str, ...],
             continue
         try:
             with Image.open(path) as image:
-                image.draft("RGB", (1, 1))  # a JPEG is read to its end but not computed at full size
-                image.load()
+                _read(image)
         except (OSError, SyntaxError, ValueError):
             unreadable.append(name)
     return tuple(missing), tuple(unreadable)
+
+
+def _read(image: Image.Image) -> None:
+    """Read a picture's file to its end without computing every pixel; raises OSError or SyntaxError."""
+    if image.format == "JPEG":
+        image.draft("RGB", (1, 1))
+        image.load()
+    else:
+        image.verify()  # a PNG's checksums
 
 
 def _with_bar(names: Sequence[str]) -> Iterable[Any]:

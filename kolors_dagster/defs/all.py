@@ -3,7 +3,6 @@
 import dagster as dg
 
 from kolors_dagster.defs.assets import dataset, grid, model, panels, story_specs, training
-from kolors_dagster.defs.checks.files import FILE_CHECKS
 from kolors_dagster.defs.console import brief
 from kolors_dagster.defs.jobs import JOBS
 from kolors_dagster.defs.partitions import spec_files
@@ -27,7 +26,6 @@ def make_definitions() -> dg.Definitions:
             panels.panels,
             grid.story_grid,
         ],
-        asset_checks=FILE_CHECKS,
         jobs=JOBS,
         sensors=[spec_files],
         resources={"kolors": KolorsResource()},

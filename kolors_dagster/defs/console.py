@@ -38,7 +38,7 @@ def _describe_check(check: dg.AssetCheckEvaluation) -> str | None:
     if check.passed or check.severity != dg.AssetCheckSeverity.WARN:
         return None
     lines = (check.description or check.check_name).splitlines()
-    return "\n".join(f"    ! {check.asset_key.to_user_string()}: {line}" for line in lines)
+    return "\n".join(f"    ! {check.asset_key.to_user_string()}: {line.removeprefix('- ')}" for line in lines)
 
 
 @dg.logger(config_schema={}, description="One short line for each asset.")

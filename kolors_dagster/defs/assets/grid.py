@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from kolors_dagster.defs.checks.results import judge
+from kolors_dagster.defs.checks.results import pass_or_refuse
 from kolors_dagster.defs.checks.specs import WHOLE_GRID
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES_AND_STORIES
-from kolors_dagster.errors import UserError
 from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.specs import PANELS
@@ -45,15 +44,11 @@ def story_grid(
         footer = read_record(panels[0])["lora"]["trigger_words"]
         page = compose_page(words["title"], words["captions"], panels, footer)
         pictures = [measure_file(panel) for panel in panels]
-        problems = find_grid_faults(grid.size, pictures)
-        check = judge(
-            WHOLE_GRID,
-            problems,
-            {"width": grid.width, "height": grid.height, "spread": [picture.spread for picture in pictures]},
+        faults = find_grid_faults(grid.size, pictures)
+        numbers = {"width": grid.width, "height": grid.height, "spreads": [p.spread for p in pictures]}
+        check = yield from pass_or_refuse(
+            WHOLE_GRID, faults, numbers, "materialize the panels it names again"
         )
-        if problems:
-            yield check
-            raise UserError("; ".join(problems), "materialize these panels again")
         write_jpeg(folder / "all.jpg", grid)
         write_composed(folder / "story.png", page.image, panels)
         write_composed(folder / "all.png", grid, panels)

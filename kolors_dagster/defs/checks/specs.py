@@ -1,8 +1,9 @@
 """What is checked, on which asset, and what to do when a check fails.
 
-A check marked blocking runs inside its asset's own step, before anything is written: what fails it is never
-recorded and never replaces the good output before it, so it stays out of date and is tried again. A separate
-step would come too late for that: Dagster keeps the bad materialization and its new data version.
+Every check runs inside its asset's own step. What fails a blocking one is not recorded, and where the check
+can be made before writing, does not replace the good output before it: the asset stays out of date and is
+tried again. A step of its own would come too late for that, as Dagster keeps the bad materialization with its
+new data version; and it could not be run by itself either, which the UI does not offer for partitions (1.13).
 
 Every check has its asset's partitions. Without them Dagster judges all partitions by the last evaluation of
 any of them, and `all_deps_blocking_checks_passed` holds up story B for story A's panel, or lets A through
@@ -27,6 +28,18 @@ def _check(
         )
 
 
+FILES = {
+    stage: _check(
+        stage,
+        "files",
+        STYLES,
+        "Every row has its picture, readable, every picture its row, and the counts agree: what came in is "
+        "kept or rejected. If it fails: look whether the disk is full or something else writes to the "
+        "folder, and materialize this asset again.",
+        blocking=True,
+    )
+    for stage in ("raw_dataset", "filtered_dataset", "processed_dataset")
+}
 ENOUGH_IMAGES = _check(
     "processed_dataset",
     "enough_images",
