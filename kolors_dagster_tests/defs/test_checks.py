@@ -30,6 +30,16 @@ def evaluations(instance: dg.DagsterInstance, asset: str, check: str, partition:
     return [event.passed for event in events if event.partition == partition]
 
 
+def stories_whose_checks_passed(instance: dg.DagsterInstance) -> set[str]:
+    """Return the partitions of the page that automation may make, as far as blocking checks are concerned."""
+    condition = dg.AutomationCondition.all_deps_blocking_checks_passed()
+    automated = defs.map_asset_specs(
+        func=lambda spec: spec.replace_attributes(automation_condition=condition), selection="story_grid"
+    )
+    tick = dg.evaluate_automation_conditions(defs=automated, instance=instance)
+    return set(tick.get_requested_partitions(dg.AssetKey("story_grid")))
+
+
 @pytest.fixture
 def broken_noise(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """Break the noise of one seed, at the edge of the model: NaN, or an error as PyTorch raises it."""
@@ -83,6 +93,9 @@ def test_a_failed_panel_stops_neither_its_neighbours_nor_another_story(
     Updater(defs, instance, lambda job, wave: None).update_story("tiny", "other")
     assert (grid.parents[1] / "other" / "all.png").exists()
 
+    # Automation that waits for its parents' checks goes on with that story, and only that.
+    assert stories_whose_checks_passed(instance) == {str(pair_key("tiny", "other"))}
+
     # What was outdated stays so, until it can be drawn: only that, and the page.
     states = Freshness(instance, defs.resolve_asset_graph()).of_pictures("tiny", "walk")
     assert [state.key for state in states if state.status != "fresh"] == ["panel_5", "story_grid"]
@@ -90,6 +103,7 @@ def test_a_failed_panel_stops_neither_its_neighbours_nor_another_story(
     assert update(instance) == ["panel_5", "story_grid"]
     assert hash_file(grid) != grid_before
     assert evaluations(instance, "panel_5", "picture", partition) == [True, False, True]
+    assert stories_whose_checks_passed(instance) == {partition, str(pair_key("tiny", "other"))}
 
     # An error in place of NaN takes the batch along, which is then drawn one by one.
     broken_noise.on, broken_noise.error = True, True
