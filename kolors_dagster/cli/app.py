@@ -55,6 +55,23 @@ def status(
     print_status(story, style, as_json=json)
 
 
+@app.command(epilog="Example: kolors-dagster check star-wish --style ink-wash")
+def check(
+    stories: Annotated[
+        list[str] | None, typer.Argument(metavar="[STORY]...", help="Stories, without .yaml; none: all.")
+    ] = None,
+    style: Annotated[str | None, typer.Option(help="The style to draw in; without it, any.")] = None,
+    model: Model = None,
+    json: Json = False,
+) -> None:
+    """Read stories and styles and warn of what would spoil their pictures; nothing is run."""
+    _choose_model(model)
+    from kolors_dagster.cli.check import print_check
+
+    if not print_check(stories or [], style, as_json=json):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: kolors-dagster doctor --model kolors")
 def doctor(model: Model = None, json: Json = False) -> None:
     """Look at this machine and say what would not work and how to mend it."""

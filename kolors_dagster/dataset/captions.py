@@ -9,6 +9,7 @@ from kolors_dagster.dataset.jsonl import read_jsonl
 from kolors_dagster.dataset.reports import Rejection
 from kolors_dagster.errors import UserError
 from kolors_dagster.specs import StyleSpec
+from kolors_dagster.specs.trigger_words import put_in_front
 
 METADATA_FILES = ("metadata.csv", "metadata.jsonl")
 
@@ -16,9 +17,7 @@ METADATA_FILES = ("metadata.csv", "metadata.jsonl")
 def compose_caption(own: str | None, style: StyleSpec) -> str:
     """Return a picture's caption: its own, else the style's, behind the trigger words unless it has them."""
     caption = " ".join((own or style.caption or "").split())
-    if style.trigger_words in caption:
-        return caption
-    return f"{style.trigger_words}，{caption}" if caption else style.trigger_words
+    return put_in_front(style.trigger_words, caption)
 
 
 @dataclass

@@ -44,6 +44,11 @@ def export_dataset(raw: Path, filtered: Path, output: Path) -> ExportReport:
     return ExportReport(len(rows), version)
 
 
+def count_rows(filtered: Path) -> int:
+    """Return how many rows passed the filters."""
+    return len(read_jsonl(filtered / RESULT))
+
+
 def _write_jpeg(source: Path, target: Path) -> None:
     if not source.is_file():
         raise UserError(f"{source}: the picture is gone", "make the raw data set again")

@@ -28,7 +28,17 @@ def _describe(record: logging.LogRecord) -> str | None:
         found = event.step_materialization_data.materialization
         shown = [f"{name} {found.metadata[name].value}" for name in _SHOWN if name in found.metadata]
         return f"  ✓ {found.asset_key.to_user_string()}" + (f"  ({', '.join(shown)})" if shown else "")
+    if event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+        return _describe_check(event.asset_check_evaluation_data)
     return None
+
+
+def _describe_check(check: dg.AssetCheckEvaluation) -> str | None:
+    """Return a failed check's warnings; what fails a run is said once, by the run's own error."""
+    if check.passed or check.severity != dg.AssetCheckSeverity.WARN:
+        return None
+    lines = (check.description or check.check_name).splitlines()
+    return "\n".join(f"    ! {check.asset_key.to_user_string()}: {line.removeprefix('- ')}" for line in lines)
 
 
 @dg.logger(config_schema={}, description="One short line for each asset.")

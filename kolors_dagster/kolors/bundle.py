@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable
 from kolors_dagster.kolors.embedding_store import EmbeddingStore
 from kolors_dagster.kolors.merged_lora import MergedLora
+from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.peak_memory import PeakMemory
-from kolors_dagster.kolors.request import MAX_TOKENS, DrawnPanel, DrawRequest
+from kolors_dagster.kolors.request import MAX_TOKENS, DrawnPanel, DrawRequest, FailedPanel
 from kolors_dagster.kolors.sampling import sample_latents
 from kolors_dagster.kolors.text import TextEmbeddings, join_embeddings
 from kolors_dagster.kolors.unet import KolorsUNet
@@ -63,30 +65,45 @@ class KolorsBundle:
         self._store = EmbeddingStore(base_model, self.device, self.dtype)
         self._embeddings: dict[str, TextEmbeddings] = {}
 
-    def draw(self, requests: Sequence[DrawRequest], lora: Path | None = None) -> Iterator[DrawnPanel]:
+    def draw(
+        self, requests: Sequence[DrawRequest], lora: Path | None = None
+    ) -> Iterator[DrawnPanel | FailedPanel]:
         """Yield a picture for each request, in order of size and recipe, as each batch is done.
 
-        `lora` is put on at each request's own weight. Raises UserError for a LoRA of another model.
+        `lora` is put on at each request's own weight. A request that comes out as NaN, or that PyTorch
+        cannot compute, yields a FailedPanel and takes no other with it. Raises UserError for a LoRA of
+        another model.
         """
         self._encode(requests)
         batches = self._draw_latents(requests, lora)
         if self.memory_plan == "sequential":
             batches = iter(list(batches))
             self._let_go("unet")
-        for batch, latents, seconds, peak in batches:
-            for request, row in zip(batch, latents, strict=True):
-                started = time.perf_counter()
-                with PeakMemory(self.device) as memory:
-                    image = Image.fromarray(self._part("vae", loading.load_vae).decode(row[None])[0])
-                self.calls["vae"] += 1
-                yield DrawnPanel(
-                    number=request.number,
-                    image=image,
-                    seconds=round(seconds / len(batch) + time.perf_counter() - started, 3),
-                    peak_memory_mib=round(max(peak, memory.bytes) / 2**20, 1),
-                )
+        for batch in batches:
+            for row, request in enumerate(batch.requests):
+                yield self._decode(request, batch, row)
         if self.memory_plan == "sequential":
             self._let_go("vae")
+
+    def _decode(self, request: DrawRequest, batch: "_Batch", row: int) -> DrawnPanel | FailedPanel:
+        if batch.latents is None:
+            return FailedPanel(request.number, batch.problem)
+        started = time.perf_counter()
+        latents = batch.latents[row : row + 1]
+        if not latents.isfinite().all():
+            return FailedPanel(request.number, "its latents are not finite (NaN or infinite)")
+        try:
+            with PeakMemory(self.device) as memory:
+                image = Image.fromarray(self._part("vae", loading.load_vae).decode(latents)[0])
+        except (RuntimeError, FloatingPointError) as error:
+            return FailedPanel(request.number, _in_one_line(error))
+        self.calls["vae"] += 1
+        return DrawnPanel(
+            number=request.number,
+            image=image,
+            seconds=round(batch.seconds / len(batch.requests) + time.perf_counter() - started, 3),
+            peak_memory_mib=round(max(batch.peak, memory.bytes) / 2**20, 1),
+        )
 
     def _encode(self, requests: Sequence[DrawRequest]) -> None:
         """Bring the embeddings of all texts into memory; only new texts take the encoder."""
@@ -110,38 +127,51 @@ class KolorsBundle:
         del encoder
         self._let_go("text_encoder")
 
-    def _draw_latents(
-        self, requests: Sequence[DrawRequest], lora: Path | None
-    ) -> Iterator[tuple[Sequence[DrawRequest], Tensor, float, int]]:
-        """Yield each batch with its latents (n, 4, h / 8, w / 8), its seconds and peak memory in bytes."""
+    def _draw_latents(self, requests: Sequence[DrawRequest], lora: Path | None) -> Iterator["_Batch"]:
         schedule = loading.load_noise_schedule(self.base_model.folder)
-        for recipe, group in itertools.groupby(sorted(requests, key=_recipe), key=_recipe):
+        for _, group in itertools.groupby(sorted(requests, key=_recipe), key=_recipe):
             waiting = list(group)
             while waiting:
-                batch = waiting[: self.batch_size]
-                started = time.perf_counter()
-                width, height, steps, guidance_scale, lora_weight = recipe
-                unet = self._part("unet", loading.load_unet)
-                self._merge(unet, lora, lora_weight)
-                try:
-                    with PeakMemory(self.device) as memory:
-                        latents = sample_latents(
-                            unet,
-                            schedule,
-                            join_embeddings([self._embeddings[request.prompt] for request in batch]),
-                            join_embeddings([self._embeddings[request.negative_prompt] for request in batch]),
-                            [request.seed for request in batch],
-                            width=width,
-                            height=height,
-                            steps=steps,
-                            guidance_scale=guidance_scale,
-                            on_step=lambda _: self.calls.update(unet=1),
-                        )
-                except torch.OutOfMemoryError:
-                    self._halve_batch(len(batch))
-                    continue
-                del waiting[: len(batch)]
-                yield batch, latents, time.perf_counter() - started, memory.bytes
+                size = self.batch_size
+                yield from self._draw_batch(waiting[:size], schedule, lora)
+                del waiting[:size]
+
+    def _draw_batch(
+        self, batch: Sequence[DrawRequest], schedule: NoiseSchedule, lora: Path | None
+    ) -> Iterator["_Batch"]:
+        """Yield the batch, in smaller ones if it cannot be computed together, to keep the healthy panels."""
+        started = time.perf_counter()
+        first = batch[0]
+        try:
+            unet = self._part("unet", loading.load_unet)
+            self._merge(unet, lora, first.lora_weight)
+            with PeakMemory(self.device) as memory:
+                latents = sample_latents(
+                    unet,
+                    schedule,
+                    join_embeddings([self._embeddings[request.prompt] for request in batch]),
+                    join_embeddings([self._embeddings[request.negative_prompt] for request in batch]),
+                    [request.seed for request in batch],
+                    width=first.width,
+                    height=first.height,
+                    steps=first.steps,
+                    guidance_scale=first.guidance_scale,
+                    on_step=lambda _: self.calls.update(unet=1),
+                )
+        except torch.OutOfMemoryError:
+            smaller = self._halve_batch(len(batch))
+        except RuntimeError as error:
+            problem = _in_one_line(error)
+            if len(batch) == 1:
+                yield _Batch(batch, None, 0.0, 0, problem)
+                return
+            _log.warning("%d panels together: %s; drawing them one by one", len(batch), problem)
+            smaller = 1
+        else:
+            yield _Batch(batch, latents, time.perf_counter() - started, memory.bytes)
+            return
+        for start in range(0, len(batch), smaller):
+            yield from self._draw_batch(batch[start : start + smaller], schedule, lora)
 
     def _merge(self, unet: KolorsUNet, lora: Path | None, weight: float) -> None:
         """Leave just this LoRA in the UNet's weights."""
@@ -155,8 +185,8 @@ class KolorsBundle:
             self._merged = MergedLora(unet, wanted[0], weight)
             self._merged_from = wanted
 
-    def _halve_batch(self, tried: int) -> None:
-        """Go on with fewer pictures at a time, from here on; raises UserError if it was one already."""
+    def _halve_batch(self, tried: int) -> int:
+        """Return how many pictures at a time to go on with; raises UserError if it was one already."""
         if tried == 1:
             raise UserError(
                 f"{self.device}: not enough memory for one picture",
@@ -167,6 +197,7 @@ class KolorsBundle:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+        return self.batch_size
 
     def _part(self, name: str, load: Callable[[Path, torch.device, torch.dtype], Any]) -> Any:
         if name not in self._parts:
@@ -193,6 +224,21 @@ class KolorsBundle:
         else:
             free = psutil.virtual_memory().available
         return "resident" if free > weights * _ROOM_TO_WORK else "sequential"
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Requests drawn together: latents (n, 4, h / 8, w / 8) or the problem, seconds, peak memory in bytes."""
+
+    requests: Sequence[DrawRequest]
+    latents: Tensor | None
+    seconds: float
+    peak: int
+    problem: str = ""
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else 'no message'}"
 
 
 def _texts(request: DrawRequest) -> tuple[str, ...]:

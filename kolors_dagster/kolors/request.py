@@ -30,3 +30,11 @@ class DrawnPanel:
     image: Image.Image
     seconds: float
     peak_memory_mib: float
+
+
+@dataclass(frozen=True)
+class FailedPanel:
+    """One picture that could not be drawn, and why; the others of its batch are not concerned."""
+
+    number: int
+    problem: str

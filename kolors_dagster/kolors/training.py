@@ -15,6 +15,7 @@ from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.device import make_repeatable
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, save_lora
+from kolors_dagster.kolors.lora_effect import measure_lora_effect, refuse_useless_lora
 from kolors_dagster.kolors.lora_training import LoraTraining
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.training_checkpoint import load_newest_checkpoint, remove_checkpoints
@@ -43,7 +44,8 @@ def train_lora(
     goes on from the newest whole file in `checkpoints`, and removes what is there once `output` is written.
     `metadata` (style, trigger words, …) goes into the file's header, beside the recipe, the base model and
     the data set's version. If an error ends the training, the previous `output` stays.
-    Raises UserError for a cache of another base model or resolution, and for a loss that is not finite.
+    Raises UserError for a cache of another base model or resolution, and for a loss that is not finite;
+    UselessLora for a LoRA that comes out without effect.
     """
     start = time.perf_counter()
     samples = CachedSamples(cache)
@@ -68,7 +70,9 @@ def train_lora(
         fit_start = time.perf_counter()
         fit(training, steps, device, checkpoints, key)
         seconds_per_step = (time.perf_counter() - fit_start) / len(steps)
-    training.take_average()
+        training.take_average()
+        effect = measure_lora_effect(unet, training.trained.values(), samples[0], samples.resolution, device)
+    refuse_useless_lora(effect, recipe.learning_rate)
     losses: list[float] = training.losses.tolist()
     with write_whole_folder(output) as folder:
         header = {
@@ -95,6 +99,7 @@ def train_lora(
         seconds_per_step=seconds_per_step,
         images_per_second=recipe.batch_size * recipe.gradient_accumulation / seconds_per_step,
         peak_memory_bytes=peak.bytes,
+        effect=effect,
     )
 
 

@@ -25,6 +25,19 @@ class CacheReport:
 
 
 @dataclass(frozen=True)
+class LoraEffect:
+    """What a LoRA is made of, and how much it changes what the UNet predicts."""
+
+    values: int
+    not_finite: int
+    """How many of the values are NaN or infinite."""
+    largest: float
+    """The largest magnitude among them."""
+    relative_change: float
+    """Norm of the prediction's change, over the norm of the prediction without the LoRA."""
+
+
+@dataclass(frozen=True)
 class TrainingReport:
     """What `train_lora` made, and what it cost; times and rates are of this run alone."""
 
@@ -41,6 +54,7 @@ class TrainingReport:
     seconds_per_step: float
     images_per_second: float
     peak_memory_bytes: int
+    effect: LoraEffect
 
     @property
     def data_version(self) -> str:

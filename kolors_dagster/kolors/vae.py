@@ -28,8 +28,13 @@ class VAE:
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> np.ndarray:
-        """Return the pictures of scaled latents (n, 4, h, w) as bytes (n, 8 h, 8 w, 3)."""
+        """Return the pictures of scaled latents (n, 4, h, w) as bytes (n, 8 h, 8 w, 3).
+
+        Raises FloatingPointError if a value is not finite: as a byte, nobody could tell it from black.
+        """
         pixels = self.model.decode(self._like_weights(latents.float() / self.scaling_factor))
+        if not pixels.isfinite().all():
+            raise FloatingPointError("the picture has values that are not finite (NaN or infinite)")
         pixels = (pixels.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
         return (pixels.cpu().numpy() * 255).round().astype(np.uint8)
 

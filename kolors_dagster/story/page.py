@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from kolors_dagster.specs import PANELS
-from kolors_dagster.story.font import load_font, replace_missing
+from kolors_dagster.story.font import GETA, load_font, replace_missing
 from kolors_dagster.story.typeset import Line, break_lines, cut_lines
 
 WIDTH = 1440
@@ -74,6 +74,23 @@ def compose_page(title: str, captions: Sequence[str], panels: Sequence[Path], fo
         (0, *overflowing) if title_cut else overflowing,
         tuple(dict.fromkeys(c for found in missing for c in found)),
     )
+
+
+def find_misfits(title: str, captions: Sequence[str]) -> list[str]:
+    """Return what of a story's words does not fit the page: too long for its place, or not in the font."""
+    texts, missing = zip(*(replace_missing(text) for text in (title, *captions)), strict=True)
+    _, lines, overflowing = _set_captions(texts[1:])
+    problems = [
+        f"the caption of panel {number} is too long: of {_CAPTION_LINES} lines, the page shows "
+        f"“{''.join(line.text for line in lines[number - 1])}”"
+        for number in overflowing
+    ]
+    if _set_title(texts[0])[2]:
+        problems.insert(0, "the title is too long: it is cut after two lines")
+    absent = dict.fromkeys(character for found in missing for character in found)
+    if absent:
+        problems.append(f"the font has no {' '.join(absent)}: shown as {GETA}")
+    return problems
 
 
 def _set_captions(captions: Sequence[str]) -> tuple[int, list[list[Line]], tuple[int, ...]]:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.specs import ResolvedPanel, SamplingRecipe
+from kolors_dagster.specs.trigger_words import put_in_front
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,6 @@ def make_panel_recipe(
         dtype=dtype,
         code_version=code_version,
     )
-
-
-def put_in_front(trigger_words: str, prompt: str) -> str:
-    """Return `prompt` opened by the style's trigger words, once: a prompt that has them stays as it is."""
-    return prompt if trigger_words in prompt else f"{trigger_words}，{prompt}"
 
 
 def recipe_key(recipe: PanelRecipe) -> str:

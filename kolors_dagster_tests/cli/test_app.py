@@ -71,6 +71,28 @@ def test_doctor_finds_what_is_broken(project: Path) -> None:
     assert "tiny.yaml:1: source: missing" in broken.stdout.replace("\n", " ")
 
 
-@pytest.mark.parametrize("command", ["story", "status", "train", "doctor"])
+@pytest.mark.parametrize("command", ["story", "status", "train", "check", "doctor"])
 def test_help_has_an_example(command: str) -> None:
     assert f"kolors-dagster {command}" in run(command, "--help").stdout.split("Example")[1]
+
+
+def test_check_warns_with_file_and_line_and_runs_nothing(project: Path) -> None:
+    assert run("check").stdout.strip() == "0 errors, 0 warnings"
+    first, *others = STORY["panels"]  # type: ignore[misc]
+    panels = [{**first, "prompt": "{女孩}，金色短发，双手托腮"}, *others]  # type: ignore[dict-item]
+    write_spec(project / "stories" / "walk.yaml", {**STORY, "panels": panels})
+    write_spec(project / "stories" / "broken.yaml", {**STORY, "name": "broken", "panels": []})
+    done = run("check", "walk", "--style", "tiny", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["messages"]
+    assert [(m["severity"], m["panel"], m["rule"]) for m in found] == [
+        ("warning", 1, "look"),
+        ("warning", 1, "hands"),
+    ]
+    lines = (project / "stories" / "walk.yaml").read_text(encoding="utf-8").splitlines()
+    assert "金色短发" in lines[found[0]["line"] - 1]
+    done = run("check")
+    assert done.returncode == 1
+    assert "broken.yaml:" in done.stdout and "walk.yaml:" in done.stdout
+    assert done.stdout.strip().endswith("1 errors, 2 warnings")
+    assert not (project / "assets").exists()

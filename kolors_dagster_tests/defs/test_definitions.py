@@ -49,6 +49,28 @@ def test_every_asset_says_what_it_is_and_which_code_made_it() -> None:
         assert node.description and node.code_version, node.key
 
 
+CHECKS = {  # (asset, check): blocking
+    **{(stage, "files"): True for stage in ("raw_dataset", "filtered_dataset", "processed_dataset")},
+    ("processed_dataset", "enough_images"): True,
+    ("processed_dataset", "enough_for_a_style"): False,
+    ("lora_checkpoint", "acts"): True,
+    **{(f"prompt_{n}", "lint"): False for n in range(1, 9)},
+    ("captions", "fit"): False,
+    **{(f"panel_{n}", "picture"): True for n in range(1, 9)},
+    ("story_grid", "whole"): True,
+}
+
+
+def test_the_checks() -> None:
+    graph = defs.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.asset_check_keys]
+    assert {(n.key.asset_key.to_user_string(), n.key.name): n.blocking for n in nodes} == CHECKS
+    for node in nodes:
+        # Without its asset's partitions, one story's failure would be every story's.
+        assert node.partitions_def == graph.get(node.key.asset_key).partitions_def, node.key
+        assert "If it " in (node.description or ""), node.key
+
+
 def test_the_jobs() -> None:
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     assert names == {"prepare_base_model", "train_style", "write_story", "draw_story"}

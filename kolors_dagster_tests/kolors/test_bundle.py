@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.kolors import sampling
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
 from kolors_dagster.kolors.bundle import KolorsBundle
-from kolors_dagster.kolors.request import DrawRequest
+from kolors_dagster.kolors.request import DrawRequest, FailedPanel
 from kolors_dagster.kolors.text import TextEmbeddings, TextEncoder
 from kolors_dagster.kolors.unet import KolorsUNet
+from kolors_dagster.kolors.vae import VAE
 
 REQUEST = DrawRequest(1, "女孩在海边", "text", 1, 64, 64, 2, 4.0, 1.0)
 
@@ -158,3 +160,27 @@ def test_wrong_settings_are_named(model: BaseModel) -> None:
     for settings in ({"device": "gpu"}, {"dtype": "fp8"}, {"memory_plan": "none"}):
         with pytest.raises(UserError, match=next(iter(settings.values()))):
             KolorsBundle(model, **{"device": "cpu", **settings})
+
+
+@pytest.mark.parametrize("plan", ["resident", "sequential"])
+def test_a_panel_of_nan_fails_alone(model: BaseModel, plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = make_requests(3)
+    healthy = draw(KolorsBundle(model, "cpu"), requests)
+    whole = sampling.make_noise
+
+    def break_the_second(seeds: list[int], width: int, height: int) -> torch.Tensor:
+        noise = whole(seeds, width, height)
+        noise[1] = float("nan")
+        return noise
+
+    monkeypatch.setattr(sampling, "make_noise", break_the_second)
+    first, second, third = KolorsBundle(model, "cpu", memory_plan=plan).draw(requests)
+    assert isinstance(second, FailedPanel) and second.number == 2 and "not finite" in second.problem
+    for panel in (first, third):
+        assert not isinstance(panel, FailedPanel)
+        assert np.array_equal(np.asarray(panel.image), healthy[panel.number])
+
+
+def test_a_decoder_that_overflows_is_no_black_picture(vae: VAE) -> None:
+    with pytest.raises(FloatingPointError, match="not finite"):
+        vae.decode(torch.full((1, 4, 8, 8), 1e38))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kolors_dagster.story.page import WIDTH, Page, compose_page
+from kolors_dagster.story.page import WIDTH, Page, compose_page, find_misfits
 from kolors_dagster_tests.story.pictures import COLOURS, write_panels
 
 CAPTIONS = [f"第{number}句，她慢慢走到了窗前。" for number in "一二三四五六七八"]
@@ -87,3 +87,12 @@ def test_eight_captions_and_panels_or_nothing(panels: list[Path]):
         compose_page("题", CAPTIONS, panels[:7])
     with pytest.raises(ValueError, match="8 and 9"):
         compose_page("题", [*CAPTIONS, "多"], panels)
+
+
+def test_what_does_not_fit_is_found_without_any_picture(panels: list[Path]):
+    assert find_misfits("星愿", [LONG] * 8) == []
+    captions = [*CAPTIONS[:4], LONG * 2, *CAPTIONS[5:7], "囍"]
+    title, fifth, font = find_misfits("题" * 60, captions)
+    page = compose_page("题" * 60, captions, panels)
+    assert (page.overflowing, page.missing) == ((0, 5), ("囍",))  # the page agrees
+    assert "the title" in title and "panel 5" in fifth and "……" in fifth and "囍" in font

@@ -7,7 +7,6 @@ from kolors_dagster.story.recipe import (
     BaseModelDefaults,
     PanelRecipe,
     make_panel_recipe,
-    put_in_front,
     recipe_key,
 )
 from kolors_dagster_tests.story.pictures import RECIPE
@@ -46,7 +45,6 @@ def test_what_the_story_says_wins():
 
 def test_trigger_words_stand_in_front_once():
     assert make(SamplingRecipe()).prompt == "水墨画，一只猫"
-    assert put_in_front("水墨画", "一幅水墨画，一只猫") == "一幅水墨画，一只猫"
 
 
 # Every field is named here: a new one must be put in one of the two tests.

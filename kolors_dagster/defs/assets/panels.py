@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 from safetensors import safe_open
 
+from kolors_dagster.defs.checks.pictures import check_drawn, check_picture, explain_failed
+from kolors_dagster.defs.checks.specs import PICTURES
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import show_picture
 from kolors_dagster.defs.outputs import output_file
@@ -15,7 +17,7 @@ from kolors_dagster.defs.partitions import STYLES_AND_STORIES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
 from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
-from kolors_dagster.kolors.request import DrawRequest
+from kolors_dagster.kolors.request import DrawRequest, FailedPanel
 from kolors_dagster.specs import PANELS, ResolvedPanel, SamplingRecipe
 from kolors_dagster.story.provenance import panel_record, pixel_hash, read_picture, write_panel
 from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
@@ -38,31 +40,46 @@ CODE_VERSION = "2"  # of everything that turns a recipe into pixels
         )
         for number in range(1, PANELS + 1)
     ],
+    check_specs=list(PICTURES.values()),
     can_subset=True,
     partitions_def=STYLES_AND_STORIES,
     pool=GPU_POOL,
 )
-def panels(context: dg.AssetExecutionContext, kolors: KolorsResource) -> Iterator[dg.MaterializeResult]:
-    """Draw the panels asked for; one that was drawn before with the same recipe is taken from the store."""
+def panels(
+    context: dg.AssetExecutionContext, kolors: KolorsResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Draw the panels asked for; one that was drawn before with the same recipe is taken from the store.
+
+    Healthy panels are kept whatever becomes of the others: a panel that fails its check is not written, and
+    the step fails once the last panel is done.
+    """
     style, story = (context.partition_key.keys_by_dimension[name] for name in ("style", "story"))
-    numbers = sorted(int(key.path[-1].removeprefix("panel_")) for key in context.selected_asset_keys)
+    keys = [key.path[-1] for key in sorted(context.selected_asset_keys)]
+    failed: dict[str, dg.AssetCheckResult] = {}
     with failing_clearly():
         lora = require(output_file("lora_checkpoint", style), "lora_checkpoint", "train_style")
         described = _read_lora(lora)
-        recipes = {number: _make_recipe(kolors, story, number, style, described) for number in numbers}
+        recipes = {key: _make_recipe(kolors, story, key, style, described) for key in keys}
         facts = {"story": story, "style": style, "lora": described}
         store = PanelStore()
-        found = {number: store.find(recipe_key(recipe)) for number, recipe in recipes.items()}
-        for number, path in found.items():
+        found = {key: store.find(recipe_key(recipe)) for key, recipe in recipes.items()}
+        for key, path in found.items():
             if path is not None:
-                yield _deliver(path, recipes[number], facts, style, story, {"from_store": True})
-        missing = [recipes[number] for number in numbers if found[number] is None]
+                yield _deliver(path, recipes[key], facts, {"from_store": True})
+        missing = [recipes[key] for key in keys if found[key] is None]
         for drawn in kolors.bundle().draw([_request(recipe) for recipe in missing], lora) if missing else ():
-            recipe = recipes[drawn.number]
-            record = panel_record(recipe, facts)
+            key = f"panel_{drawn.number}"
+            check = check_drawn(key, drawn, recipes[key])
+            if isinstance(drawn, FailedPanel) or not check.passed:
+                failed[key] = check
+                yield check
+                continue
+            record = panel_record(recipes[key], facts)
             path = store.put(record["recipe_key"], drawn.image, record)
             cost = {"from_store": False, "seconds": drawn.seconds, "peak_memory_mib": drawn.peak_memory_mib}
-            yield _deliver(path, recipe, facts, style, story, cost)
+            yield _deliver(path, recipes[key], facts, cost)
+        if failed:
+            raise explain_failed(failed, len(keys))
 
 
 def _read_lora(path: Path) -> dict[str, Any]:
@@ -72,9 +89,10 @@ def _read_lora(path: Path) -> dict[str, Any]:
 
 
 def _make_recipe(
-    kolors: KolorsResource, story: str, number: int, style: str, lora: dict[str, Any]
+    kolors: KolorsResource, story: str, key: str, style: str, lora: dict[str, Any]
 ) -> PanelRecipe:
-    prompt = require(output_file(f"prompt_{number}", story), f"prompt_{number}", "write_story")
+    prompt_key = key.replace("panel", "prompt")
+    prompt = require(output_file(prompt_key, story), prompt_key, "write_story")
     sampling = require(output_file("sampling_recipe", story), "sampling_recipe", "write_story")
     model = kolors.base_model()
     return make_panel_recipe(
@@ -97,15 +115,17 @@ def _request(recipe: PanelRecipe) -> DrawRequest:
 
 
 def _deliver(
-    stored: Path, recipe: PanelRecipe, facts: dict[str, Any], style: str, story: str, cost: dict[str, Any]
+    stored: Path, recipe: PanelRecipe, facts: dict[str, Any], cost: dict[str, Any]
 ) -> dg.MaterializeResult:
     """Write the panel where its story has it, with this story's own record."""
+    key = f"panel_{recipe.number}"
     image, _ = read_picture(stored)
-    path = output_file(f"panel_{recipe.number}", style, story)
+    path = output_file(key, facts["style"], facts["story"])
     write_panel(path, image, panel_record(recipe, facts))
     return dg.MaterializeResult(
-        asset_key=f"panel_{recipe.number}",
+        asset_key=key,
         data_version=dg.DataVersion(pixel_hash(image)),
+        check_results=[check_picture(key, image, recipe.width, recipe.height)],
         metadata={
             **show_picture("picture", image),
             "prompt": recipe.prompt,

@@ -1,9 +1,12 @@
 """A story's file as assets: one per panel, one for how all are drawn, one for the words on the page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
+from kolors_dagster.defs.checks.results import judge
+from kolors_dagster.defs.checks.specs import CAPTIONS_FIT, PROMPTS_LINT
 from kolors_dagster.defs.config import (
     PanelOverrides,
     SamplingOverrides,
@@ -12,6 +15,7 @@ from kolors_dagster.defs.config import (
     list_overrides,
 )
 from kolors_dagster.defs.failures import failing_clearly
+from kolors_dagster.defs.lint import lint_resolved
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STORIES
 from kolors_dagster.defs.sources import SOURCE_VERSION, STORY_SOURCES, read_story
@@ -19,10 +23,15 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.files import write_json
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.specs import PANELS, StorySpec, resolve_panel
+from kolors_dagster.story.page import find_misfits
 
 
 def _materialize(
-    asset: str, story: StorySpec, output: dict[str, Any], overrides: dg.Config
+    asset: str,
+    story: StorySpec,
+    output: dict[str, Any],
+    overrides: dg.Config,
+    checks: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult:
     write_json(output_file(asset, story.name), output)
     return dg.MaterializeResult(
@@ -32,6 +41,7 @@ def _materialize(
             asset: dg.MetadataValue.json(output),
             "changed_in_launchpad": list_overrides(overrides),
         },
+        check_results=checks,
     )
 
 
@@ -41,6 +51,7 @@ def _make_prompt(number: int) -> dg.AssetsDefinition:
         partitions_def=STORIES,
         group_name="story",
         code_version="1",
+        check_specs=[PROMPTS_LINT[f"prompt_{number}"]],
         description=f"What panel {number} shows: its prompt with the characters written out, and its seed.",
     )
     def prompt(
@@ -54,7 +65,10 @@ def _make_prompt(number: int) -> dg.AssetsDefinition:
                 resolved = resolve_panel(panel, number, story.characters, story.negative_prompt)
             except ValueError as error:
                 raise UserError(f"run config: {error}", "use a character of the story's file") from None
-            return _materialize(f"prompt_{number}", story, resolved.model_dump(), config)
+            findings = lint_resolved(panel, story.characters, resolved)
+            problems = [f"{finding.problem}: {finding.fix}" for finding in findings]
+            check = judge(PROMPTS_LINT[f"prompt_{number}"], problems, {"warnings": len(problems)})
+            return _materialize(f"prompt_{number}", story, resolved.model_dump(), config, [check])
 
     return prompt
 
@@ -74,7 +88,7 @@ def sampling_recipe(
         return _materialize("sampling_recipe", story, recipe.model_dump(), config)
 
 
-@dg.asset(partitions_def=STORIES, group_name="story", code_version="1")
+@dg.asset(partitions_def=STORIES, group_name="story", code_version="1", check_specs=[CAPTIONS_FIT])
 def captions(context: dg.AssetExecutionContext, config: StoryTextOverrides) -> dg.MaterializeResult:
     """The words on the page: the title and a caption for each panel; they change no picture."""
     with failing_clearly():
@@ -84,5 +98,6 @@ def captions(context: dg.AssetExecutionContext, config: StoryTextOverrides) -> d
             raise UserError(
                 f"run config: captions: {len(words)} of them", f"write {PANELS}, one for each panel"
             )
-        output = {"title": config.title or story.title, "captions": words}
-        return _materialize("captions", story, output, config)
+        title = config.title or story.title
+        check = judge(CAPTIONS_FIT, find_misfits(title, words), {"longest": max(map(len, words))})
+        return _materialize("captions", story, {"title": title, "captions": words}, config, [check])

@@ -1,10 +1,14 @@
 """From training images to a LoRA."""
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from io import BytesIO
 
 import dagster as dg
 from PIL import Image
 
+from kolors_dagster.defs.checks.results import judge
+from kolors_dagster.defs.checks.specs import LORA_ACTS
 from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_overrides
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size
@@ -82,9 +86,13 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
     code_version="1",
     pool=GPU_POOL,
     kinds={"lightning", "pytorch"},
+    check_specs=[LORA_ACTS],
 )
-def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -> dg.MaterializeResult:
+def lora_checkpoint(
+    context: dg.AssetExecutionContext, kolors: KolorsResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The style's LoRA; a killed training goes on from its last checkpoint."""
+    from kolors_dagster.kolors.lora_effect import UselessLora
     from kolors_dagster.kolors.loss_curve import draw_loss_curve
     from kolors_dagster.kolors.training import train_lora
 
@@ -94,15 +102,19 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
         cache = require(output_file("training_cache", style), "training_cache", "train_style").parent
         described, recipe = _read_recipe(style)
         folder = output_folder("lora_checkpoint", style)
-        report = train_lora(
-            cache,
-            kolors.base_model(),
-            recipe,
-            folder,
-            output_folder("training_checkpoints", style),
-            {key: described[key] for key in ("style", "trigger_words")},
-            kolors.torch_device(),
-        )
+        try:
+            report = train_lora(
+                cache,
+                kolors.base_model(),
+                recipe,
+                folder,
+                output_folder("training_checkpoints", style),
+                {key: described[key] for key in ("style", "trigger_words")},
+                kolors.torch_device(),
+            )
+        except UselessLora as error:
+            yield judge(LORA_ACTS, [error.problem], asdict(error.effect))
+            raise
     metadata |= {
         **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
         "sha256": report.sha256,
@@ -119,7 +131,11 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
         "size_mib": show_size(folder / "lora.safetensors"),
         "file": dg.MetadataValue.path(str(folder / "lora.safetensors")),
     }
-    return dg.MaterializeResult(data_version=dg.DataVersion(report.sha256), metadata=metadata)
+    yield dg.MaterializeResult(
+        data_version=dg.DataVersion(report.sha256),
+        metadata=metadata,
+        check_results=[judge(LORA_ACTS, [], asdict(report.effect))],
+    )
 
 
 def _read_recipe(style: str) -> tuple[dict[str, str], TrainingRecipe]:
