@@ -9,9 +9,14 @@ import pytest
 import torch
 import yaml
 
+from kolors_dagster.dataset.jsonl import read_jsonl, write_jsonl
+from kolors_dagster.dataset.raw import build_raw_dataset
 from kolors_dagster.definitions import defs
+from kolors_dagster.defs.assets.dataset import processed_dataset
 from kolors_dagster.defs.freshness import Freshness
+from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import pair_key
+from kolors_dagster.defs.sources import read_style
 from kolors_dagster.defs.update import Updater
 from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
@@ -33,8 +38,14 @@ def evaluations(instance: dg.DagsterInstance, asset: str, check: str, partition:
 def stories_whose_checks_passed(instance: dg.DagsterInstance) -> set[str]:
     """Return the partitions of the page that automation may make, as far as blocking checks are concerned."""
     condition = dg.AutomationCondition.all_deps_blocking_checks_passed()
-    automated = defs.map_asset_specs(
-        func=lambda spec: spec.replace_attributes(automation_condition=condition), selection="story_grid"
+
+    def automate(spec: dg.AssetSpec) -> dg.AssetSpec:
+        is_page = spec.key == dg.AssetKey("story_grid")
+        return spec.replace_attributes(automation_condition=condition) if is_page else spec
+
+    automated = dg.Definitions(
+        [asset.map_asset_specs(automate) for asset in defs.assets],  # type: ignore[union-attr]
+        resources=defs.resources,
     )
     tick = dg.evaluate_automation_conditions(defs=automated, instance=instance)
     return set(tick.get_requested_partitions(dg.AssetKey("story_grid")))
@@ -113,3 +124,27 @@ def test_a_failed_panel_stops_neither_its_neighbours_nor_another_story(
     assert evaluations(instance, "panel_8", "picture", partition)[0]
     edit_story(project, "seed", 5, 55)
     assert update(instance) == ["prompt_5", "panel_5", "story_grid"]
+
+
+def test_too_few_pictures_leave_the_data_set_before_them(project: Path, instance: dg.DagsterInstance) -> None:
+    style = read_style("tiny")
+    raw, filtered = output_folder("raw_dataset", "tiny"), output_folder("filtered_dataset", "tiny")
+    build_raw_dataset(style, raw, project)
+    filtered.mkdir(parents=True)
+    rows = read_jsonl(raw / "metadata.jsonl")
+
+    def export(count: int) -> dg.ExecuteInProcessResult:
+        write_jsonl(filtered / "result.jsonl", rows[:count])
+        return dg.materialize(
+            [processed_dataset], instance=instance, partition_key="tiny", raise_on_error=False
+        )
+
+    assert export(3).success
+    table = output_file("processed_dataset", "tiny").read_bytes()
+    failed = export(2)
+    assert not failed.success and not failed.asset_materializations_for_node("processed_dataset")
+    assert output_file("processed_dataset", "tiny").read_bytes() == table
+    assert evaluations(instance, "processed_dataset", "enough_images", "tiny") == [False, True]
+    assert evaluations(instance, "processed_dataset", "files", "tiny") == [True]
+    # Three are enough to train on, and few for a style: a warning fails nothing.
+    assert evaluations(instance, "processed_dataset", "enough_for_a_style", "tiny") == [False]
