@@ -80,6 +80,6 @@ def refuse_useless_lora(effect: LoraEffect, learning_rate: float) -> None:
     if effect.relative_change == 0.0:
         raise UselessLora(
             effect,
-            f"the LoRA changes nothing in what the UNet predicts (its largest value is {effect.largest:g})",
+            "the LoRA changes nothing in what the UNet predicts",
             f"raise training.learning_rate (it is {learning_rate:g}) or training.steps",
         )

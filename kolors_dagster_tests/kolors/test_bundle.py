@@ -181,6 +181,26 @@ def test_a_panel_of_nan_fails_alone(model: BaseModel, plan: str, monkeypatch: py
         assert np.array_equal(np.asarray(panel.image), healthy[panel.number])
 
 
+def test_a_batch_that_raises_is_drawn_one_by_one_and_only_the_bad_one_is_lost(
+    model: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = make_requests(3)
+    healthy = draw(KolorsBundle(model, "cpu"), requests)
+    whole = sampling.make_noise
+
+    def refuse_the_second(seeds: list[int], width: int, height: int) -> torch.Tensor:
+        if requests[1].seed in seeds:
+            raise torch.OutOfMemoryError("no memory for this one\nand a long explanation")
+        return whole(seeds, width, height)
+
+    monkeypatch.setattr(sampling, "make_noise", refuse_the_second)
+    first, second, third = KolorsBundle(model, "cpu").draw(requests)
+    assert second == FailedPanel(2, "OutOfMemoryError: no memory for this one")
+    for panel in (first, third):
+        assert not isinstance(panel, FailedPanel)
+        assert np.abs(np.asarray(panel.image).astype(int) - healthy[panel.number]).max() <= 2
+
+
 def test_a_decoder_that_overflows_is_no_black_picture(vae: VAE) -> None:
     with pytest.raises(FloatingPointError, match="not finite"):
         vae.decode(torch.full((1, 4, 8, 8), 1e38))

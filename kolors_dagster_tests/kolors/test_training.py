@@ -144,7 +144,7 @@ def test_agrees_with_peft_on_diffusers_unet(
 
 
 def test_learns(tmp_path: Path, cache: Path, base_model: BaseModel) -> None:
-    """Against the same batches with a learning rate of nothing, so that the draw of noise plays no part."""
+    """Against the same batches at next to no learning rate, so that the draw of noise plays no part."""
     last = []
     for learning_rate in (1e-2, 1e-6):
         train(cache, base_model, tmp_path, steps=20, learning_rate=learning_rate, rank=8, alpha=16.0)

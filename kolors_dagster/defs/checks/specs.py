@@ -6,8 +6,8 @@ tried again. A step of its own would come too late for that, as Dagster keeps th
 new data version; and it could not be run by itself either, which the UI does not offer for partitions (1.13).
 
 Every check has its asset's partitions. Without them Dagster judges all partitions by the last evaluation of
-any of them, and `all_deps_blocking_checks_passed` holds up story B for story A's panel, or lets A through
-because B is fine.
+any of them, and automation holds up story B for story A's panel, or lets A
+through because B is fine.
 """
 
 import warnings

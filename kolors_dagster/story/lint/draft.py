@@ -15,11 +15,6 @@ class Cut:
     ignored: str
 
 
-def read_all(text: str) -> Cut | None:
-    """Stand in for a tokenizer that is not there: nothing is known to be cut."""
-    return None
-
-
 @dataclass(frozen=True)
 class Draft:
     """One panel before it is drawn.
@@ -33,8 +28,8 @@ class Draft:
     characters: Mapping[str, str]
     resolved: ResolvedPanel
     trigger_words: Mapping[str, str]
-    style: str | None = None
-    find_cut: Callable[[str], Cut | None] = read_all
+    style: str | None
+    find_cut: Callable[[str], Cut | None]
 
 
 @dataclass(frozen=True)
