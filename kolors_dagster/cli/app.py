@@ -55,6 +55,37 @@ def status(
     print_status(story, style, as_json=json)
 
 
+@app.command(
+    epilog="Example: kolors-dagster lineage star-wish --style ink-wash · lineage copied/all.png --json"
+)
+def lineage(
+    about: Annotated[
+        str | None, typer.Argument(metavar="STORY|PICTURE", help="A story, or a picture: PNG or all.jpg.")
+    ] = None,
+    style: Style = "anime",
+    lora: Annotated[
+        str | None, typer.Option(help="What did this LoRA draw? Its sha256 or the beginning of it.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="What did this training image go into? A file or its sha256.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say who drew a picture: prompts, seeds, base model, LoRA, its training and every image of it."""
+    from kolors_dagster.cli.lineage import show_lineage, show_uses_of_image, show_uses_of_lora
+
+    if sum(option is not None for option in (about, lora, image)) != 1:
+        raise UserError(
+            "lineage: ask about one thing", "give a story or a picture, or --lora SHA256, or --image FILE"
+        )
+    if lora is not None:
+        show_uses_of_lora(lora, as_json=json)
+    elif image is not None:
+        show_uses_of_image(image, as_json=json)
+    elif about is not None:
+        show_lineage(about, style, as_json=json)
+
+
 @app.command(epilog="Example: kolors-dagster doctor --model kolors")
 def doctor(model: Model = None, json: Json = False) -> None:
     """Look at this machine and say what would not work and how to mend it."""

@@ -30,8 +30,8 @@ def compose_grid(panels: Sequence[Path]) -> Image.Image:
     return grid
 
 
-def write_jpeg(path: Path, image: Image.Image) -> Path:
+def write_jpeg(path: Path, image: Image.Image, comment: bytes = b"") -> Path:
     """Write `image` as a JPEG of quality 95, colours at full resolution; returns `path`."""
     with write_whole_file(path) as aside:
-        image.save(aside, format="JPEG", quality=95, subsampling=0, optimize=True)
+        image.save(aside, format="JPEG", quality=95, subsampling=0, optimize=True, comment=comment)
     return path

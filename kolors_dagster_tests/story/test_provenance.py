@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.story.provenance import (
+    composed_record,
     panel_record,
     pixel_hash,
     read_picture,
@@ -79,7 +80,7 @@ def test_pixel_hash_sees_mode_size_and_pixels_but_not_the_encoding(tmp_path: Pat
 
 def test_a_grid_carries_its_panels_records_in_order(tmp_path: Path):
     panels = write_panels(tmp_path)
-    path = write_composed(tmp_path / "all.png", make_noise(4), panels)
+    path = write_composed(tmp_path / "all.png", make_noise(4), composed_record("grid", panels))
     assert read_record(path)["panels"] == [read_record(panel) for panel in panels]
     assert [record["recipe"]["seed"] for record in read_record(path)["panels"]] == list(range(1, 9))
 

@@ -7,6 +7,7 @@ from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size, show_table
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION, filters_version, raw_dataset_version, read_style
 from kolors_dagster.paths import data_root
 
@@ -17,6 +18,7 @@ def raw_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     from kolors_dagster.dataset.raw import build_raw_dataset
 
     metadata: Metadata = {}
+    tag_run(context)
     with failing_clearly(), measure(metadata):
         style = read_style(context.partition_key)
         folder = output_folder("raw_dataset", style.name)
@@ -47,6 +49,7 @@ def filtered_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     from kolors_dagster.dataset.filtering import filter_dataset
 
     metadata: Metadata = {}
+    tag_run(context)
     with failing_clearly(), measure(metadata):
         style = read_style(context.partition_key)
         raw = require(output_file("raw_dataset", style.name), "raw_dataset", "train_style").parent
@@ -78,6 +81,7 @@ def processed_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     from kolors_dagster.dataset.export import export_dataset
 
     metadata: Metadata = {}
+    tag_run(context)
     style = context.partition_key
     with failing_clearly(), measure(metadata):
         raw = require(output_file("raw_dataset", style), "raw_dataset", "train_style").parent

@@ -3,15 +3,24 @@
 import dagster as dg
 
 from kolors_dagster.defs.failures import failing_clearly, require
+from kolors_dagster.defs.history import History
+from kolors_dagster.defs.links import observe_drawn, show_loras, show_panels
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES_AND_STORIES
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.specs import PANELS
 from kolors_dagster.story.grid import compose_grid, write_jpeg
 from kolors_dagster.story.page import compose_page
-from kolors_dagster.story.provenance import pixel_hash, read_record, write_composed
+from kolors_dagster.story.provenance import (
+    PIXELS,
+    composed_record,
+    jpeg_comment,
+    pixel_hash,
+    write_composed,
+)
 
 
 @dg.asset(
@@ -25,6 +34,7 @@ def story_grid(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """`all.png` and `all.jpg`, 2 columns × 4 rows; `story.png`, the page with title and captions."""
     style, story = (context.partition_key.keys_by_dimension[name] for name in ("style", "story"))
     metadata: Metadata = {}
+    tag_run(context)
     with failing_clearly(), measure(metadata):
         panels = [
             require(output_file(f"panel_{number}", style, story), f"panel_{number}", "draw_story")
@@ -33,11 +43,12 @@ def story_grid(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         words = read_json(require(output_file("captions", story), "captions", "write_story"))
         folder = output_folder("story_grid", style, story)
         grid = compose_grid(panels)
-        footer = read_record(panels[0])["lora"]["trigger_words"]
+        record = composed_record("grid", panels)
+        footer = record["panels"][0]["lora"]["trigger_words"]
         page = compose_page(words["title"], words["captions"], panels, footer)
-        write_jpeg(folder / "all.jpg", grid)
-        write_composed(folder / "story.png", page.image, panels)
-        write_composed(folder / "all.png", grid, panels)
+        write_jpeg(folder / "all.jpg", grid, jpeg_comment(grid, record))
+        write_composed(folder / "story.png", page.image, {**record, "kind": "page"})
+        write_composed(folder / "all.png", grid, record)
     for number in page.overflowing:
         what = f"the caption of panel {number}" if number else "the title"
         context.log.warning(f"{what} is too long for its place and was cut")
@@ -50,5 +61,14 @@ def story_grid(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         "characters_not_in_font": list(page.missing),
         "folder": dg.MetadataValue.path(str(folder)),
     }
-    version = hash_json([pixel_hash(grid), pixel_hash(page.image)])
+    loras = list(dict.fromkeys(panel["recipe"]["lora_sha256"] for panel in record["panels"]))
+    for lora in loras:
+        context.log_event(observe_drawn(style, story, lora, context.run_id))
+    pixels = {f"grid_{PIXELS}": pixel_hash(grid), f"page_{PIXELS}": pixel_hash(page.image)}
+    metadata |= {
+        **show_loras(History(context.instance), style, loras),
+        "panels": show_panels(record["panels"]),
+        **pixels,
+    }
+    version = hash_json(list(pixels.values()))
     return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=metadata)

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from safetensors import safe_open
 
 from kolors_dagster.defs.failures import failing_clearly, require
-from kolors_dagster.defs.metadata import show_picture
+from kolors_dagster.defs.history import History
+from kolors_dagster.defs.links import show_loras
+from kolors_dagster.defs.metadata import Metadata, show_picture
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STYLES_AND_STORIES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.files import read_json
-from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.request import DrawRequest
+from kolors_dagster.lineage.lora_store import LoraStore, read_lora
+from kolors_dagster.lineage.records import summarize
 from kolors_dagster.specs import PANELS, ResolvedPanel, SamplingRecipe
 from kolors_dagster.story.provenance import panel_record, pixel_hash, read_picture, write_panel
 from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
@@ -45,30 +48,28 @@ CODE_VERSION = "1"  # of everything that turns a recipe into pixels
 def panels(context: dg.AssetExecutionContext, kolors: KolorsResource) -> Iterator[dg.MaterializeResult]:
     """Draw the panels asked for; one that was drawn before with the same recipe is taken from the store."""
     style, story = (context.partition_key.keys_by_dimension[name] for name in ("style", "story"))
+    tag_run(context)
     numbers = sorted(int(key.path[-1].removeprefix("panel_")) for key in context.selected_asset_keys)
     with failing_clearly():
         lora = require(output_file("lora_checkpoint", style), "lora_checkpoint", "train_style")
-        described = _read_lora(lora)
+        described: dict[str, Any] = read_lora(lora)
+        if stored := LoraStore().get(described["sha256"]):
+            described |= summarize(stored.manifest)
         recipes = {number: _make_recipe(kolors, story, number, style, described) for number in numbers}
+        lora_links = show_loras(History(context.instance), style, [described["sha256"]])
         facts = {"story": story, "style": style, "lora": described}
         store = PanelStore()
         found = {number: store.find(recipe_key(recipe)) for number, recipe in recipes.items()}
         for number, path in found.items():
             if path is not None:
-                yield _deliver(path, recipes[number], facts, style, story, {"from_store": True})
+                yield _deliver(path, recipes[number], facts, style, story, {"from_store": True, **lora_links})
         missing = [recipes[number] for number in numbers if found[number] is None]
         for drawn in kolors.bundle().draw([_request(recipe) for recipe in missing], lora) if missing else ():
             recipe = recipes[drawn.number]
             record = panel_record(recipe, facts)
             path = store.put(record["recipe_key"], drawn.image, record)
             cost = {"from_store": False, "seconds": drawn.seconds, "peak_memory_mib": drawn.peak_memory_mib}
-            yield _deliver(path, recipe, facts, style, story, cost)
-
-
-def _read_lora(path: Path) -> dict[str, Any]:
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-    return {"sha256": hash_file(path), **metadata}
+            yield _deliver(path, recipe, facts, style, story, cost | lora_links)
 
 
 def _make_recipe(
@@ -97,7 +98,7 @@ def _request(recipe: PanelRecipe) -> DrawRequest:
 
 
 def _deliver(
-    stored: Path, recipe: PanelRecipe, facts: dict[str, Any], style: str, story: str, cost: dict[str, Any]
+    stored: Path, recipe: PanelRecipe, facts: dict[str, Any], style: str, story: str, more: Metadata
 ) -> dg.MaterializeResult:
     """Write the panel where its story has it, with this story's own record."""
     image, _ = read_picture(stored)
@@ -114,6 +115,6 @@ def _deliver(
             "recipe": dg.MetadataValue.json(asdict(recipe)),
             "lora_sha256": recipe.lora_sha256,
             "file": dg.MetadataValue.path(str(path)),
-            **cost,
+            **more,
         },
     )

@@ -1,19 +1,23 @@
 """From training images to a LoRA."""
 
 from io import BytesIO
+from time import time
 
 import dagster as dg
 from PIL import Image
 
 from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_overrides
 from kolors_dagster.defs.failures import failing_clearly, require
+from kolors_dagster.defs.history import format_time
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION, read_style, training_recipe_version
 from kolors_dagster.files import read_json, write_json
 from kolors_dagster.hashing import hash_json
+from kolors_dagster.lineage.lora_store import LoraStore
 from kolors_dagster.specs import TrainingRecipe
 
 
@@ -23,6 +27,7 @@ def training_recipe(
     config: TrainingOverrides,  # type: ignore[valid-type]
 ) -> dg.MaterializeResult:
     """How the style is trained, from its file, with what a person changed in the Launchpad."""
+    tag_run(context)
     with failing_clearly():
         style = read_style(context.partition_key)
         recipe = apply_overrides(style.training, config)
@@ -55,6 +60,7 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
     from kolors_dagster.kolors.training_cache import build_training_cache
 
     metadata: Metadata = {}
+    tag_run(context)
     style = context.partition_key
     with failing_clearly(), measure(metadata):
         dataset = require(
@@ -89,6 +95,7 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
     from kolors_dagster.kolors.training import train_lora
 
     metadata: Metadata = {}
+    tag_run(context)
     style = context.partition_key
     with failing_clearly(), measure(metadata):
         cache = require(output_file("training_cache", style), "training_cache", "train_style").parent
@@ -103,6 +110,8 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
             {key: described[key] for key in ("style", "trigger_words")},
             kolors.torch_device(),
         )
+        dataset = read_json(cache / "index.json")["dataset"]
+        LoraStore().put(folder, dataset, context.run_id, format_time(time()))
     metadata |= {
         **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
         "sha256": report.sha256,

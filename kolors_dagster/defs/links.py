@@ -1,0 +1,93 @@
+"""Links in the UI between a picture and the LoRA that drew it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import dagster as dg
+
+from kolors_dagster.defs.history import History, Made
+from kolors_dagster.defs.metadata import Metadata, show_table
+from kolors_dagster.defs.partitions import pair_key
+from kolors_dagster.lineage.lora_store import LoraStore
+
+_SHOWN_DIGITS = 12
+
+
+def link_to(text: str, asset: str, partition: str, timestamp: float | None = None) -> str:
+    """Return markdown that leads to an asset's partition in the UI, or to what was made of it at a time.
+
+    The address is without host and port, so it holds wherever the UI runs.
+    """
+    query = {"view": "partitions", "partition": partition}
+    if timestamp is not None:
+        query = {"view": "events", "time": str(round(timestamp * 1000))}
+    return f"[{text}](/assets/{asset}?{urlencode(query)})"
+
+
+def show_loras(history: History, style: str, sha256s: Iterable[str]) -> Metadata:
+    """Return, for each LoRA, a link to its training: its event, its run, and its data set."""
+    shown: Metadata = {}
+    for number, sha256 in enumerate(dict.fromkeys(sha256s), 1):
+        suffix = "" if number == 1 else f"_{number}"
+        name = f"{style} · {sha256[:_SHOWN_DIGITS]}"
+        trained = find_training(history, style, sha256)
+        if trained is None:
+            shown[f"lora{suffix}"] = name
+            continue
+        text = f"{name} · trained {trained.when}"
+        shown[f"lora{suffix}"] = dg.MetadataValue.md(
+            link_to(text, "lora_checkpoint", style, trained.timestamp)
+        )
+        shown[f"lora_run{suffix}"] = dg.MetadataValue.dagster_run(trained.run_id)
+        shown[f"training_images{suffix}"] = dg.MetadataValue.md(_link_to_images(history, trained, sha256))
+    return shown
+
+
+def find_training(history: History, style: str, sha256: str) -> Made | None:
+    """Return the newest training that came out as this LoRA."""
+    return next(
+        (made for made in history.all("lora_checkpoint", [style]) if made.data_version == sha256), None
+    )
+
+
+def show_panels(records: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
+    """Return a table of what each panel of a grid was drawn from."""
+    return show_table(
+        [
+            {
+                "panel": record["recipe"]["number"],
+                "prompt": record["recipe"]["prompt"],
+                "negative prompt": record["recipe"]["negative_prompt"],
+                "seed": str(record["recipe"]["seed"]),
+                "base model": record["recipe"]["base_model"],
+                "LoRA": record["recipe"]["lora_sha256"][:_SHOWN_DIGITS],
+                "pixels": record["pixels_sha256"][:_SHOWN_DIGITS],
+            }
+            for record in records
+        ]
+    )
+
+
+def observe_drawn(style: str, story: str, sha256: str, run_id: str) -> dg.AssetObservation:
+    """Return what puts a story on its LoRA's page; an observation, so that nothing becomes out of date."""
+    link = link_to(f"{story} in {style}", "story_grid", str(pair_key(style, story)))
+    return dg.AssetObservation(
+        "lora_checkpoint",
+        partition=style,
+        metadata={
+            f"drew {story}": dg.MetadataValue.md(f"{link} · with {sha256[:_SHOWN_DIGITS]}"),
+            f"drew {story}: run": dg.MetadataValue.dagster_run(run_id),
+        },
+    )
+
+
+def _link_to_images(history: History, trained: Made, sha256: str) -> str:
+    stored = LoraStore().get(sha256)
+    dataset = stored.manifest["dataset"] if stored else {}
+    text = f"{dataset['kept']} images, {dataset['rejected']} rejected" if "kept" in dataset else "images"
+    cache = history.source(trained, "training_cache")
+    exported = history.source(cache, "processed_dataset") if cache else None
+    return link_to(
+        text, "processed_dataset", trained.partition or "", exported.timestamp if exported else None
+    )
