@@ -86,6 +86,26 @@ def lineage(
         show_lineage(about, style, as_json=json)
 
 
+@app.command(epilog="Example: kolors-dagster gc --keep 2 --dry-run")
+def gc(
+    keep: Annotated[
+        int, typer.Option(min=0, help="How many of the newest to keep beside what is needed.")
+    ] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+) -> None:
+    """Free disk space: delete old LoRAs and old drawn panels that nothing current needs.
+
+    Per style the newest KEEP LoRAs stay, and of every panel of a story the newest KEEP pictures in the store.
+    Whatever their age, what a style or a story has now stays: a style's LoRA, each current panel's picture
+    and the LoRA it was drawn with. So do the records of deleted LoRAs: `lineage` still tells their history.
+    Also deleted: what killed runs left half-written, and checkpoints of trainings that were finished.
+    Nothing outside data/assets is touched.
+    """
+    from kolors_dagster.cli.gc import collect_garbage
+
+    collect_garbage(keep, dry_run=dry_run)
+
+
 @app.command(epilog="Example: kolors-dagster doctor --model kolors")
 def doctor(model: Model = None, json: Json = False) -> None:
     """Look at this machine and say what would not work and how to mend it."""

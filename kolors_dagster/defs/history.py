@@ -51,6 +51,12 @@ class History:
         """Return the last materialization of an asset's partition."""
         return next(self.all(asset, [partition] if partition else None, page=1), None)
 
+    def find(self, asset: str, partition: str, data_version: str) -> Made | None:
+        """Return the last materialization of an asset's partition that came out as `data_version`."""
+        return next(
+            (made for made in self.all(asset, [partition]) if made.data_version == data_version), None
+        )
+
     def all(self, asset: str, partitions: Sequence[str] | None, page: int = _PAGE) -> Iterator[Made]:
         """Yield the materializations of an asset's partitions, the newest first."""
         wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=partitions)

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
-from kolors_dagster.defs.history import History, Made
+from kolors_dagster.defs.history import History
 from kolors_dagster.defs.metadata import Metadata, show_table
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.lineage.lora_store import LoraStore
@@ -26,12 +26,12 @@ def link_to(text: str, asset: str, partition: str, timestamp: float | None = Non
 
 
 def show_loras(history: History, style: str, sha256s: Iterable[str]) -> Metadata:
-    """Return, for each LoRA, a link to its training: its event, its run, and its data set."""
+    """Return, for each LoRA, links to its training: the event, the run, and the images it was trained on."""
     shown: Metadata = {}
     for number, sha256 in enumerate(dict.fromkeys(sha256s), 1):
         suffix = "" if number == 1 else f"_{number}"
         name = f"{style} · {sha256[:_SHOWN_DIGITS]}"
-        trained = find_training(history, style, sha256)
+        trained = history.find("lora_checkpoint", style, sha256)
         if trained is None:
             shown[f"lora{suffix}"] = name
             continue
@@ -40,14 +40,19 @@ def show_loras(history: History, style: str, sha256s: Iterable[str]) -> Metadata
             link_to(text, "lora_checkpoint", style, trained.timestamp)
         )
         shown[f"lora_run{suffix}"] = dg.MetadataValue.dagster_run(trained.run_id)
-        shown[f"training_images{suffix}"] = dg.MetadataValue.md(_link_to_images(history, trained, sha256))
+        if stored := LoraStore().get(sha256):
+            shown[f"training_images{suffix}"] = link_to_images(history, stored.manifest)
     return shown
 
 
-def find_training(history: History, style: str, sha256: str) -> Made | None:
-    """Return the newest training that came out as this LoRA."""
-    return next(
-        (made for made in history.all("lora_checkpoint", [style]) if made.data_version == sha256), None
+def link_to_images(history: History, manifest: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
+    """Return the counts of a LoRA's data set, as a link to the event that made it."""
+    style, dataset = manifest["style"], manifest["dataset"]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in dataset["rejected_by_reason"].items())
+    exported = history.find("processed_dataset", style, dataset["data_version"])
+    text = f"{dataset['kept']} images, {dataset['rejected']} rejected" + (f" ({reasons})" if reasons else "")
+    return dg.MetadataValue.md(
+        link_to(text, "processed_dataset", style, exported.timestamp if exported else None)
     )
 
 
@@ -60,9 +65,7 @@ def show_panels(records: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue |
                 "prompt": record["recipe"]["prompt"],
                 "negative prompt": record["recipe"]["negative_prompt"],
                 "seed": str(record["recipe"]["seed"]),
-                "base model": record["recipe"]["base_model"],
                 "LoRA": record["recipe"]["lora_sha256"][:_SHOWN_DIGITS],
-                "pixels": record["pixels_sha256"][:_SHOWN_DIGITS],
             }
             for record in records
         ]
@@ -76,18 +79,8 @@ def observe_drawn(style: str, story: str, sha256: str, run_id: str) -> dg.AssetO
         "lora_checkpoint",
         partition=style,
         metadata={
-            f"drew {story}": dg.MetadataValue.md(f"{link} · with {sha256[:_SHOWN_DIGITS]}"),
-            f"drew {story}: run": dg.MetadataValue.dagster_run(run_id),
+            f"drew {story}": dg.MetadataValue.md(
+                f"{link} with {sha256[:_SHOWN_DIGITS]} in run [{run_id[:8]}](/runs/{run_id})"
+            )
         },
-    )
-
-
-def _link_to_images(history: History, trained: Made, sha256: str) -> str:
-    stored = LoraStore().get(sha256)
-    dataset = stored.manifest["dataset"] if stored else {}
-    text = f"{dataset['kept']} images, {dataset['rejected']} rejected" if "kept" in dataset else "images"
-    cache = history.source(trained, "training_cache")
-    exported = history.source(cache, "processed_dataset") if cache else None
-    return link_to(
-        text, "processed_dataset", trained.partition or "", exported.timestamp if exported else None
     )

@@ -20,7 +20,7 @@ def tag_run(context: dg.AssetExecutionContext) -> None:
         wanted[BASE_MODEL_TAG] = read_json(recorded)["name"]
     missing = {name: value for name, value in wanted.items() if context.run.tags.get(name) != value}
     if missing:
-        context.instance.add_run_tags(context.run_id, missing)
+        context.instance.add_run_tags(context.run.run_id, missing)
 
 
 def _tags_of_partition(context: dg.AssetExecutionContext) -> dict[str, str]:

@@ -16,7 +16,7 @@ _HASHES = ("sha256", "raw_sha256", "pixels_sha256")
 
 @dataclass(frozen=True)
 class Drawn:
-    """One panel on disk, by the record in it."""
+    """One panel, by the record in a picture: its own, or the grid or page it is in."""
 
     path: Path
     style: str
@@ -27,22 +27,25 @@ class Drawn:
 
 
 def list_drawn(folder: Path) -> Iterator[Drawn]:
-    """Yield the panels anywhere below a folder; what is no panel of ours is passed over."""
+    """Yield the panels in the PNGs anywhere below a folder; what is no picture of ours is passed over."""
     for path in sorted(folder.rglob("[!.]*.png")):
-        record = peek_record(path)
+        record = peek_record(path) or {}
         try:
-            if record is not None:
-                recipe = record["recipe"]
-                yield Drawn(
-                    path,
-                    record["style"],
-                    record["story"],
-                    recipe["number"],
-                    recipe["lora_sha256"],
-                    record["recipe_key"],
-                )
+            yield from [_read_panel(path, panel) for panel in record.get("panels", [record])]
         except (KeyError, TypeError):
             continue
+
+
+def _read_panel(path: Path, record: dict[str, Any]) -> Drawn:
+    recipe = record["recipe"]
+    return Drawn(
+        path,
+        style=record["style"],
+        story=record["story"],
+        number=recipe["number"],
+        lora_sha256=recipe["lora_sha256"],
+        recipe_key=record["recipe_key"],
+    )
 
 
 def image_hashes(image: str) -> set[str]:

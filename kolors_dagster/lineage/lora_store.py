@@ -44,6 +44,12 @@ class StoredLora:
         path = self.folder / _WEIGHTS
         return path if path.is_file() else None
 
+    @property
+    def loss(self) -> Path | None:
+        """Its loss curve (`step,loss`), unless it was freed."""
+        path = self.folder / _LOSS
+        return path if path.is_file() else None
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What it was made of: style, recipe, base model, losses and the whole data set. No clock times."""
@@ -65,9 +71,7 @@ class LoraStore:
     def __init__(self, root: Path | None = None) -> None:
         self.root = asset_folder("lora_store") if root is None else root
 
-    def put(
-        self, trained: Path, dataset: Mapping[str, Any] | None, run_id: str, trained_at: str
-    ) -> StoredLora:
+    def put(self, trained: Path, dataset: Mapping[str, Any], run_id: str, trained_at: str) -> StoredLora:
         """Keep what a training wrote to the folder `trained`, with the manifest of its data set.
 
         Weights are linked, not copied, where the disk can: `trained` is replaced and never written into.
@@ -123,9 +127,7 @@ def _tell(loras: list[StoredLora]) -> str:
     return ", ".join(shown) + (f" and {len(loras) - 8} more" if len(loras) > 8 else "")
 
 
-def _make_manifest(
-    header: dict[str, str], losses: list[float], dataset: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _make_manifest(header: dict[str, str], losses: list[float], dataset: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "sha256": header["sha256"],
         "style": header["style"],
@@ -139,7 +141,7 @@ def _make_manifest(
             "mean": math.fsum(losses) / len(losses),
             "last": losses[-1],
         },
-        "dataset": dataset or {"data_version": header["dataset_version"]},
+        "dataset": dataset,
     }
 
 

@@ -3,16 +3,18 @@
 import dagster as dg
 
 from kolors_dagster.dataset.contact_sheet import contact_sheet
+from kolors_dagster.dataset.manifest import MANIFEST
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size, show_table
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
 from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION, filters_version, raw_dataset_version, read_style
+from kolors_dagster.files import read_json
 from kolors_dagster.paths import data_root
 
 
-@dg.asset(partitions_def=STYLES, group_name="dataset", code_version="1", kinds={"pillow"})
+@dg.asset(partitions_def=STYLES, group_name="dataset", code_version="2", kinds={"pillow"})
 def raw_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """A style's images, cleaned and captioned; rejects.jsonl says why the others cannot be used."""
     from kolors_dagster.dataset.raw import build_raw_dataset
@@ -73,7 +75,7 @@ def filtered_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     deps=[raw_dataset, filtered_dataset],
     partitions_def=STYLES,
     group_name="dataset",
-    code_version="1",
+    code_version="2",
     kinds={"pandas"},
 )
 def processed_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -88,9 +90,15 @@ def processed_dataset(context: dg.AssetExecutionContext) -> dg.MaterializeResult
         filtered = require(output_file("filtered_dataset", style), "filtered_dataset", "train_style").parent
         folder = output_folder("processed_dataset", style)
         report = export_dataset(raw, filtered, folder)
+        manifest = read_json(folder / MANIFEST)
     metadata |= {
         **show_picture("contact_sheet", contact_sheet(sorted((folder / "train").glob("*.jpg"))), 1024),
         "images": report.images,
+        "rejected": manifest["rejected"],
+        "rejected_by_reason": show_table(
+            [{"reason": r, "images": n} for r, n in manifest["rejected_by_reason"].items()]
+        ),
+        "manifest": dg.MetadataValue.path(str(folder / MANIFEST)),
         "size_mib": show_size(folder),
         "folder": dg.MetadataValue.path(str(folder)),
     }

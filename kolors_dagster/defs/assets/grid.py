@@ -54,21 +54,20 @@ def story_grid(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         context.log.warning(f"{what} is too long for its place and was cut")
     if page.missing:
         context.log.warning(f"the font has no {' '.join(page.missing)}; they show as 〓")
-    metadata |= {
+    loras = list(dict.fromkeys(panel["recipe"]["lora_sha256"] for panel in record["panels"]))
+    for lora in loras:
+        context.log_event(observe_drawn(style, story, lora, context.run.run_id))
+    pixels = {f"grid_{PIXELS}": pixel_hash(grid), f"page_{PIXELS}": pixel_hash(page.image)}
+    shown: Metadata = {
         **show_picture("page", page.image, 720),
+        **show_loras(History(context.instance), style, loras),
+        "base_model": ", ".join(sorted({panel["recipe"]["base_model"] for panel in record["panels"]})),
+        "panels": show_panels(record["panels"]),
         **show_picture("grid", grid, 512),
+        **pixels,
         "captions_cut": list(page.overflowing),
         "characters_not_in_font": list(page.missing),
         "folder": dg.MetadataValue.path(str(folder)),
     }
-    loras = list(dict.fromkeys(panel["recipe"]["lora_sha256"] for panel in record["panels"]))
-    for lora in loras:
-        context.log_event(observe_drawn(style, story, lora, context.run_id))
-    pixels = {f"grid_{PIXELS}": pixel_hash(grid), f"page_{PIXELS}": pixel_hash(page.image)}
-    metadata |= {
-        **show_loras(History(context.instance), style, loras),
-        "panels": show_panels(record["panels"]),
-        **pixels,
-    }
     version = hash_json(list(pixels.values()))
-    return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=metadata)
+    return dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=shown | metadata)

@@ -8,7 +8,8 @@ from PIL import Image
 
 from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_overrides
 from kolors_dagster.defs.failures import failing_clearly, require
-from kolors_dagster.defs.history import format_time
+from kolors_dagster.defs.history import History, format_time
+from kolors_dagster.defs.links import link_to_images
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
@@ -111,10 +112,11 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
             kolors.torch_device(),
         )
         dataset = read_json(cache / "index.json")["dataset"]
-        LoraStore().put(folder, dataset, context.run_id, format_time(time()))
+        stored = LoraStore().put(folder, dataset, context.run.run_id, format_time(time()))
     metadata |= {
         **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
         "sha256": report.sha256,
+        "training_images": link_to_images(History(context.instance), stored.manifest),
         "steps": report.steps,
         "resumed_from_step": report.resumed_from,
         "first_loss": round(report.first_loss, 4),
