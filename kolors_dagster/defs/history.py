@@ -1,5 +1,10 @@
-"""The event log as a history: what was made when, in which run, and from what."""
+"""The event log as a history: what was made when, in which run, and from what.
 
+Dagster's `dagster/input_event_pointer/*` tags look made for this, but point to the newest event of the asset
+in any partition. `dagster/input_data_version/*` is of the right partition, so that is what is followed here.
+"""
+
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,8 +14,10 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.data_version import (  # what of it Dagster writes down, without an API for it
     DATA_VERSION_TAG,
-    INPUT_EVENT_POINTER_TAG_PREFIX,
+    INPUT_DATA_VERSION_TAG_PREFIX,
 )
+
+from kolors_dagster.defs.keys import MODEL_ASSETS, PICTURE_ASSETS, STORY_ASSETS
 
 _PAGE = 200
 
@@ -26,8 +33,8 @@ class Made:
     timestamp: float
     data_version: str | None
     metadata: dict[str, Any] = field(repr=False, hash=False)
-    upstream: dict[str, int] = field(repr=False, hash=False)
-    """Asset → storage id of the materialization it was made from."""
+    inputs: dict[str, str] = field(repr=False, hash=False)
+    """Asset → data version it was made from, as Dagster notes it: hashed, where the asset is partitioned."""
 
     @property
     def when(self) -> str:
@@ -45,7 +52,7 @@ class History:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self.instance = instance
-        self._at = lru_cache(maxsize=4096)(self._fetch_at)
+        self._source = lru_cache(maxsize=4096)(self._find_source)
 
     def newest(self, asset: str, partition: str | None) -> Made | None:
         """Return the last materialization of an asset's partition."""
@@ -72,20 +79,36 @@ class History:
 
     def source(self, made: Made, asset: str) -> Made | None:
         """Return the very materialization of `asset` that `made` was made from."""
-        storage_id = made.upstream.get(asset)
-        return self._at(asset, storage_id) if storage_id is not None else None
+        version = made.inputs.get(asset)
+        return self._source(asset, made.partition, version, made.storage_id) if version else None
 
-    def _fetch_at(self, asset: str, storage_id: int) -> Made | None:
-        wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), storage_ids=[storage_id])
-        records = self.instance.fetch_materializations(wanted, limit=1).records
-        return _read(records[0]) if records else None
+    def _find_source(self, asset: str, partition: str | None, version: str, before: int) -> Made | None:
+        for made in self.all(asset, _partitions_above(asset, partition)):
+            if made.storage_id < before and version in (made.data_version, _hash(made.data_version)):
+                return made
+        return None
+
+
+def _partitions_above(asset: str, partition: str | None) -> list[str] | None:
+    """Return the partition of `asset` that something in `partition` is made from."""
+    if partition is None or asset in MODEL_ASSETS:
+        return None
+    story, _, style = partition.partition("|")  # Dagster writes a pair's dimensions in alphabetical order
+    if not style or asset in PICTURE_ASSETS:
+        return [partition]
+    return [story if asset in STORY_ASSETS else style]
+
+
+def _hash(data_version: str | None) -> str:
+    """Return what Dagster notes as the data version of the one partition that an input consists of."""
+    return hashlib.sha256((data_version or "").encode()).hexdigest()
 
 
 def _read(record: dg.EventLogRecord) -> Made:
     made = record.asset_materialization
     assert made is not None  # it is what was asked for
     tags = made.tags or {}
-    pointers = f"{INPUT_EVENT_POINTER_TAG_PREFIX}/"
+    inputs = f"{INPUT_DATA_VERSION_TAG_PREFIX}/"
     return Made(
         asset=made.asset_key.to_user_string(),
         partition=made.partition,
@@ -94,9 +117,5 @@ def _read(record: dg.EventLogRecord) -> Made:
         timestamp=record.timestamp,
         data_version=tags.get(DATA_VERSION_TAG),
         metadata={name: value.value for name, value in made.metadata.items()},
-        upstream={
-            name.removeprefix(pointers): int(value)
-            for name, value in tags.items()
-            if name.startswith(pointers) and value.isdigit()
-        },
+        inputs={name.removeprefix(inputs): value for name, value in tags.items() if name.startswith(inputs)},
     )

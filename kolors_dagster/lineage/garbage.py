@@ -80,7 +80,7 @@ def _find_loras(places: Places, keep: int, drawn_with: set[str]) -> Iterator[Gar
         style = lora.manifest["style"]
         newer[style] += 1
         if newer[style] > keep and lora.sha256 not in needed:
-            for path in (lora.weights, lora.loss):
+            for path in (lora.loss, lora.weights):  # a LoRA without weights counts as done
                 if path is not None:
                     yield _describe(path, f"old LoRA of {style}")
 

@@ -90,14 +90,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(root, old, instance)
 
 
-def pointed_to(instance: dg.DagsterInstance, record: dg.EventLogRecord, asset: str) -> dg.EventLogRecord:
-    """Follow Dagster's own pointer from a materialization to what it was made of."""
+def source_of(
+    instance: dg.DagsterInstance, record: dg.EventLogRecord, asset: str, partition: str | None
+) -> dg.EventLogRecord:
+    """Find what a materialization was made of by the data version that Dagster noted with it."""
     tags = record.asset_materialization.tags  # type: ignore[union-attr]
-    wanted = int(tags[f"dagster/input_event_pointer/{asset}"])  # type: ignore[index]
-    events = instance.event_log_storage.get_event_records(
-        dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION)
+    noted = tags[f"dagster/input_data_version/{asset}"]  # type: ignore[index]
+    wanted = dg.AssetRecordsFilter(
+        dg.AssetKey(asset),
+        asset_partitions=[partition] if partition else None,
+        before_storage_id=record.storage_id,
     )
-    return next(event for event in events if event.storage_id == wanted)
+    latest = instance.fetch_materializations(wanted, limit=1).records[0]
+    version = data_version(latest)
+    assert noted == (hashlib.sha256(version.encode()).hexdigest() if partition else version)
+    return latest
 
 
 def newest(instance: dg.DagsterInstance, asset: str, partition: str) -> dg.EventLogRecord:
@@ -120,19 +127,24 @@ def test_a_storys_lineage_is_the_event_logs(world: World) -> None:
     assert [panel["number"] for panel in found["panels"]] == list(range(1, 9))
     (lora,) = found["loras"]
     for panel in found["panels"]:
-        drawn = pointed_to(world.instance, grid, f"panel_{panel['number']}")
+        drawn = source_of(world.instance, grid, f"panel_{panel['number']}", "walk|ink")
         assert (panel["run_id"], panel["pixels_sha256"]) == (drawn.run_id, data_version(drawn))
         assert panel["sha256"] == sha256(panel["path"]) and panel["lora_sha256"] == lora["sha256"]
-        prompt = pointed_to(world.instance, drawn, f"prompt_{panel['number']}")
+        prompt = source_of(world.instance, drawn, f"prompt_{panel['number']}", "walk")
         resolved = prompt.asset_materialization.metadata[f"prompt_{panel['number']}"].value  # type: ignore[union-attr]
         assert panel["prompt"] == f"二次元，{resolved['prompt']}"  # type: ignore[index]
         assert (panel["seed"], panel["negative_prompt"]) == (resolved["seed"], resolved["negative_prompt"])  # type: ignore[index]
-        assert panel["base_model"]["version"] == data_version(pointed_to(world.instance, drawn, "base_model"))
-    trained = pointed_to(world.instance, drawn, "lora_checkpoint")
+        assert panel["base_model"]["version"] == data_version(
+            source_of(world.instance, drawn, "base_model", None)
+        )
+    trained = source_of(world.instance, drawn, "lora_checkpoint", "ink")
     assert (lora["run_id"], lora["sha256"]) == (trained.run_id, data_version(trained))
     assert lora["sha256"] == sha256(lora["path"]) and lora["recipe"]["steps"] == 3
-    exported = pointed_to(
-        world.instance, pointed_to(world.instance, trained, "training_cache"), "processed_dataset"
+    exported = source_of(
+        world.instance,
+        source_of(world.instance, trained, "training_cache", "ink"),
+        "processed_dataset",
+        "ink",
     )
     dataset = lora["dataset"]
     assert dataset["data_version"] == data_version(exported)
@@ -252,7 +264,12 @@ def test_from_a_lora_and_from_an_image_to_every_story(world: World) -> None:
 def test_the_ui_links_both_ways_and_nothing_gets_out_of_date(world: World) -> None:
     grid = newest(world.instance, "story_grid", "rain|ink")  # of the LoRA before the retraining
     shown = {name: value.value for name, value in grid.asset_materialization.metadata.items()}  # type: ignore[union-attr]
-    trained = pointed_to(world.instance, pointed_to(world.instance, grid, "panel_1"), "lora_checkpoint")
+    trained = source_of(
+        world.instance,
+        source_of(world.instance, grid, "panel_1", "rain|ink"),
+        "lora_checkpoint",
+        "ink",
+    )
     assert shown["lora_run"] == trained.run_id
     time = round(trained.timestamp * 1000)
     assert f"](/assets/lora_checkpoint?view=events&time={time})" in str(shown["lora"])
