@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
+from kolors_dagster.defs.drawn import list_stories
 from kolors_dagster.defs.history import History
 from kolors_dagster.defs.metadata import Metadata, show_table
 from kolors_dagster.defs.partitions import pair_key
@@ -74,13 +75,22 @@ def show_panels(records: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue |
 
 def observe_drawn(style: str, story: str, sha256: str, run_id: str) -> dg.AssetObservation:
     """Return what puts a story on its LoRA's page; an observation, so that nothing becomes out of date."""
-    link = link_to(f"{story} in {style}", "story_grid", str(pair_key(style, story)))
     return dg.AssetObservation(
-        "lora_checkpoint",
-        partition=style,
-        metadata={
-            f"drew {story}": dg.MetadataValue.md(
-                f"{link} with {sha256[:_SHOWN_DIGITS]} in run [{run_id[:8]}](/runs/{run_id})"
-            )
-        },
+        "lora_checkpoint", partition=style, metadata=_show_drawn(style, story, sha256, run_id)
     )
+
+
+def show_drawn_before(history: History, style: str, sha256: str) -> Metadata:
+    """Return the stories that a LoRA drew before it was trained once more and came out the same."""
+    if history.find("lora_checkpoint", style, sha256) is None:
+        return {}
+    shown: Metadata = {}
+    for story in list_stories(history, sha256, style):
+        shown |= _show_drawn(style, story["story"], sha256, story["run_id"])
+    return shown
+
+
+def _show_drawn(style: str, story: str, sha256: str, run_id: str | None) -> Metadata:
+    link = link_to(f"{story} in {style}", "story_grid", str(pair_key(style, story)))
+    run = f" in run [{run_id[:8]}](/runs/{run_id})" if run_id else ""
+    return {f"drew {story}": dg.MetadataValue.md(f"{link} with {sha256[:_SHOWN_DIGITS]}{run}")}

@@ -81,7 +81,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setenv("DAGSTER_HOME", str(base / "home"))
         patch.delenv("KOLORS_MODEL", raising=False)
         instance = open_instance()
-        for style, story in (("ink", "walk"), ("ink", "rain"), ("oil", "rain")):
+        for style, story in (("ink", "walk"), ("oil", "rain"), ("ink", "rain")):
             update(instance, style, story)
         old = base / "elsewhere"
         shutil.copytree(root / "assets" / "story_grid" / "ink" / "walk", old)

@@ -9,7 +9,7 @@ from PIL import Image
 from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_overrides
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.history import History, format_time
-from kolors_dagster.defs.links import link_to_images
+from kolors_dagster.defs.links import link_to_images, show_drawn_before
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
@@ -113,10 +113,12 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
         )
         dataset = read_json(cache / "index.json")["dataset"]
         stored = LoraStore().put(folder, dataset, context.run.run_id, format_time(time()))
-    metadata |= {
-        **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
+    history = History(context.instance)
+    shown: Metadata = {
+        **show_drawn_before(history, style, report.sha256),
         "sha256": report.sha256,
-        "training_images": link_to_images(History(context.instance), stored.manifest),
+        "training_images": link_to_images(history, stored.manifest),
+        **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
         "steps": report.steps,
         "resumed_from_step": report.resumed_from,
         "first_loss": round(report.first_loss, 4),
@@ -129,8 +131,9 @@ def lora_checkpoint(context: dg.AssetExecutionContext, kolors: KolorsResource) -
         "recipe": dg.MetadataValue.json(described),
         "size_mib": show_size(folder / "lora.safetensors"),
         "file": dg.MetadataValue.path(str(folder / "lora.safetensors")),
+        "seconds": metadata["seconds"],
     }
-    return dg.MaterializeResult(data_version=dg.DataVersion(report.sha256), metadata=metadata)
+    return dg.MaterializeResult(data_version=dg.DataVersion(report.sha256), metadata=shown)
 
 
 def _read_recipe(style: str) -> tuple[dict[str, str], TrainingRecipe]:
