@@ -21,6 +21,7 @@ from kolors_dagster.defs.instance import open_instance
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.defs.update import Updater
 from kolors_dagster.errors import UserError
+from kolors_dagster.files import read_json
 from kolors_dagster.story.provenance import read_picture, write_panel
 from kolors_dagster_tests.conftest import STORY, STYLE, draw_picture, write_spec
 
@@ -289,7 +290,7 @@ def test_runs_from_the_launchpad_get_their_tags(world: World) -> None:
     for job, partition, asset in (
         ("draw_story", pair_key("oil", "rain"), "story_grid"),
         ("write_story", "rain", "captions"),
-        ("train_style", "oil", "training_recipe"),
+        ("train_style", "oil", "lora_checkpoint"),
     ):
         result = defs.resolve_job_def(job).execute_in_process(
             instance=world.instance, partition_key=partition, asset_selection=[dg.AssetKey(asset)]
@@ -300,6 +301,12 @@ def test_runs_from_the_launchpad_get_their_tags(world: World) -> None:
         expected = {"kolors/style": "oil", "kolors/story": "rain", "kolors/base_model": "kolors-mini"}
         absent = {"write_story": "kolors/style", "train_style": "kolors/story"}.get(job)
         assert tags == {name: value for name, value in expected.items() if name != absent}, job
+    # That LoRA came out the same: its page still lists what it drew, and its pictures still agree with the log.
+    again = newest(world.instance, "lora_checkpoint", "oil").asset_materialization
+    assert "[rain in oil](/assets/story_grid?" in str(again.metadata["drew rain"].value)  # type: ignore[union-attr]
+    found = ask("lineage", "rain", "--style", "oil")
+    assert found["log"]["state"] == "agrees"
+    assert len(read_json(Path(found["loras"][0]["path"]).with_name("runs.json"))) == 2
 
 
 def spoil(path: Path, how: str, world: World) -> list[str]:
@@ -359,3 +366,37 @@ def test_a_story_that_was_not_drawn_says_how_to_draw_it(world: World) -> None:
     with pytest.raises(UserError, match="has not been drawn") as caught:
         tell("lineage", "snow", "--style", "ink")
     assert caught.value.fix == "draw it: kolors-dagster story snow --style ink"
+
+
+def test_gc_frees_what_the_retraining_left_and_nothing_current(world: World) -> None:
+    old = ask("lineage", str(world.old / "all.png"))
+    (world.root / "assets" / ".all.4194304.png").write_bytes(b"half")  # no process has this number
+    kept = {
+        path: sha256(path)
+        for folder in ("panels", "story_grid", "lora_checkpoint")
+        for path in (world.root / "assets" / folder).rglob("*")
+        if path.is_file()
+    }
+    planned = tell("gc", "--keep", "0", "--dry-run")
+    assert Path(old["panels"][0]["path"]).is_file()
+    done = tell("gc", "--keep", "0")
+    assert done == planned.replace("would free", "freed")
+    # Seven old panels of walk, but not the eighth, which rain shows too; its LoRA drew rain, and stays.
+    assert done.count("old panel") == 7 and "in 8 places" in done and "old LoRA" not in done
+    assert {path: sha256(path) for path in kept} == kept
+    for style, story in (("ink", "walk"), ("ink", "rain"), ("oil", "rain")):
+        assert ask("lineage", story, "--style", style)["log"]["state"] == "agrees"
+    again = ask("lineage", str(world.old / "all.png"))
+    assert [panel["path"] is None for panel in again["panels"]] == [True] * 7 + [False]
+    assert again["log"] == old["log"] and again["loras"] == old["loras"]
+    assert update(world.instance, "ink", "walk") == []
+    assert tell("gc", "--keep", "0") == "nothing to free\n"
+
+
+def test_gc_keeps_away_from_a_run(world: World) -> None:
+    run = dg.DagsterRun(job_name="draw_story", status=dg.DagsterRunStatus.STARTED)
+    world.instance.add_run(run)
+    with pytest.raises(UserError, match=f"run {run.run_id} .draw_story. is at work"):
+        tell("gc")
+    assert tell("gc", "--dry-run") == "nothing to free\n"
+    world.instance.delete_run(run.run_id)
