@@ -301,7 +301,7 @@ def test_runs_from_the_launchpad_get_their_tags(world: World) -> None:
         expected = {"kolors/style": "oil", "kolors/story": "rain", "kolors/base_model": "kolors-mini"}
         absent = {"write_story": "kolors/style", "train_style": "kolors/story"}.get(job)
         assert tags == {name: value for name, value in expected.items() if name != absent}, job
-    # That LoRA came out the same: its page still lists what it drew, and its pictures still agree with the log.
+    # That LoRA came out the same: its page still lists what it drew, and its pictures agree with the log.
     again = newest(world.instance, "lora_checkpoint", "oil").asset_materialization
     assert "[rain in oil](/assets/story_grid?" in str(again.metadata["drew rain"].value)  # type: ignore[union-attr]
     found = ask("lineage", "rain", "--style", "oil")
