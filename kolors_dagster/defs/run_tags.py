@@ -14,7 +14,7 @@ def tag_run(context: dg.AssetExecutionContext) -> None:
 
     The command line tags its runs itself; those of the Launchpad and of automation get theirs here.
     """
-    wanted = _tags_of_partition(context) if context.has_partition_key else {}
+    wanted = _tags_of_partition(context)
     recorded = output_file("base_model")
     if recorded.is_file():
         wanted[BASE_MODEL_TAG] = read_json(recorded)["name"]
@@ -24,11 +24,13 @@ def tag_run(context: dg.AssetExecutionContext) -> None:
 
 
 def _tags_of_partition(context: dg.AssetExecutionContext) -> dict[str, str]:
+    partitions = context.assets_def.partitions_def  # None: the base model, also in a run that has a partition
+    if partitions is None or not context.has_partition_key:
+        return {}
     key = context.partition_key
     if isinstance(key, dg.MultiPartitionKey):
         keys = dict(key.keys_by_dimension)
     else:
-        partitions = context.assets_def.partitions_def
         assert isinstance(partitions, dg.DynamicPartitionsDefinition)
         keys = {str(partitions.name): key}
     return {_BY_DIMENSION[dimension]: value for dimension, value in keys.items()}

@@ -40,6 +40,19 @@ def sha256(path: Path | str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def run(instance: dg.DagsterInstance, job: str, partition: str, *assets: str) -> dg.DagsterRun:
+    """Run a job as the Launchpad does: a partition, maybe some of its assets, no tags."""
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=partition,
+        asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
+        run_config={"loggers": {"brief": {}}},
+    )
+    made = instance.get_run_by_id(result.run_id)
+    assert result.success and made is not None
+    return made
+
+
 def update(instance: dg.DagsterInstance, style: str, story: str) -> list[str]:
     updater = Updater(defs, instance, lambda job, wave: None)
     updater.update_story(style, story)
@@ -82,12 +95,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setenv("DAGSTER_HOME", str(base / "home"))
         patch.delenv("KOLORS_MODEL", raising=False)
         instance = open_instance()
-        for style, story in (("ink", "walk"), ("oil", "rain"), ("ink", "rain")):
-            update(instance, style, story)
+        for job, partition in (
+            ("write_story", "walk"),
+            ("write_story", "rain"),
+            ("train_style", "ink"),
+            ("draw_story", pair_key("ink", "walk")),
+            ("train_style", "oil"),
+            ("draw_story", pair_key("oil", "rain")),
+            ("draw_story", pair_key("ink", "rain")),
+        ):
+            run(instance, job, partition)
         old = base / "elsewhere"
         shutil.copytree(root / "assets" / "story_grid" / "ink" / "walk", old)
         draw_picture(root / "pictures" / "ink" / "new.png", 64, 9)
-        update(instance, "ink", "walk")
+        run(instance, "train_style", "ink")
+        run(instance, "draw_story", pair_key("ink", "walk"))
         yield World(root, old, instance)
 
 
@@ -292,12 +314,8 @@ def test_runs_from_the_launchpad_get_their_tags(world: World) -> None:
         ("write_story", "rain", "captions"),
         ("train_style", "oil", "lora_checkpoint"),
     ):
-        result = defs.resolve_job_def(job).execute_in_process(
-            instance=world.instance, partition_key=partition, asset_selection=[dg.AssetKey(asset)]
-        )
-        run = world.instance.get_run_by_id(result.run_id)
-        assert run is not None
-        tags = {name: value for name, value in run.tags.items() if name.startswith("kolors/")}
+        made = run(world.instance, job, partition, asset)
+        tags = {name: value for name, value in made.tags.items() if name.startswith("kolors/")}
         expected = {"kolors/style": "oil", "kolors/story": "rain", "kolors/base_model": "kolors-mini"}
         absent = {"write_story": "kolors/style", "train_style": "kolors/story"}.get(job)
         assert tags == {name: value for name, value in expected.items() if name != absent}, job
@@ -394,9 +412,9 @@ def test_gc_frees_what_the_retraining_left_and_nothing_current(world: World) -> 
 
 
 def test_gc_keeps_away_from_a_run(world: World) -> None:
-    run = dg.DagsterRun(job_name="draw_story", status=dg.DagsterRunStatus.STARTED)
-    world.instance.add_run(run)
-    with pytest.raises(UserError, match=f"run {run.run_id} .draw_story. is at work"):
+    started = dg.DagsterRun(job_name="draw_story", status=dg.DagsterRunStatus.STARTED)
+    world.instance.add_run(started)
+    with pytest.raises(UserError, match=f"run {started.run_id} .draw_story. is at work"):
         tell("gc")
     assert tell("gc", "--dry-run") == "nothing to free\n"
-    world.instance.delete_run(run.run_id)
+    world.instance.delete_run(started.run_id)
