@@ -95,11 +95,15 @@ def gc(
 ) -> None:
     """Free disk space: delete old LoRAs and old drawn panels that nothing current needs.
 
-    Per style the newest KEEP LoRAs stay, and of every panel of a story the newest KEEP pictures in the store.
-    Whatever their age, what a style or a story has now stays: a style's LoRA, each current panel's picture
-    and the LoRA it was drawn with. So do the records of deleted LoRAs: `lineage` still tells their history.
-    Also deleted: what killed runs left half-written, and checkpoints of trainings that were finished.
-    Nothing outside data/assets is touched.
+    Per style the newest KEEP LoRAs stay, and of each panel of a story the
+    newest KEEP pictures in the store.
+
+    Whatever their age, what a style or a story has now stays: the LoRA of a
+    style, the picture of a panel, and the LoRA which that was drawn with.
+    The records of deleted LoRAs stay too: `lineage` still tells their history.
+
+    Also deleted: what killed runs left half-written, and checkpoints of
+    finished trainings. Nothing outside data/assets is touched.
     """
     from kolors_dagster.cli.gc import collect_garbage
 
