@@ -104,6 +104,61 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command(
+    epilog="Example: kolors-dagster lineage star-wish --style ink-wash · lineage copied/all.png --json"
+)
+def lineage(
+    about: Annotated[
+        str | None, typer.Argument(metavar="STORY|PICTURE", help="A story, or a picture: PNG or all.jpg.")
+    ] = None,
+    style: Style = "anime",
+    lora: Annotated[
+        str | None, typer.Option(help="What did this LoRA draw? Its sha256 or the beginning of it.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="What did this training image go into? A file or its sha256.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say who drew a picture: prompts, seeds, base model, LoRA, its training and every image of it."""
+    from kolors_dagster.cli.lineage import show_lineage, show_uses_of_image, show_uses_of_lora
+
+    if sum(option is not None for option in (about, lora, image)) != 1:
+        raise UserError(
+            "lineage: ask about one thing", "give a story or a picture, or --lora SHA256, or --image FILE"
+        )
+    if lora is not None:
+        show_uses_of_lora(lora, as_json=json)
+    elif image is not None:
+        show_uses_of_image(image, as_json=json)
+    elif about is not None:
+        show_lineage(about, style, as_json=json)
+
+
+@app.command(epilog="Example: kolors-dagster gc --keep 2 --dry-run")
+def gc(
+    keep: Annotated[
+        int, typer.Option(min=0, help="How many of the newest to keep beside what is needed.")
+    ] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+) -> None:
+    """Free disk space: delete old LoRAs and old drawn panels that nothing current needs.
+
+    Per style the newest KEEP LoRAs stay, and of each panel of a story the
+    newest KEEP pictures in the store.
+
+    Whatever their age, what a style or a story has now stays: the LoRA of a
+    style, the picture of a panel, and the LoRA which that was drawn with.
+    The records of deleted LoRAs stay too: `lineage` still tells their history.
+
+    Also deleted: what killed runs left half-written, and checkpoints of
+    finished trainings. Nothing outside data/assets is touched.
+    """
+    from kolors_dagster.cli.gc import collect_garbage
+
+    collect_garbage(keep, dry_run=dry_run)
+
+
 @app.command(epilog="Example: kolors-dagster doctor --model kolors")
 def doctor(model: Model = None, json: Json = False) -> None:
     """Look at this machine and say what would not work and how to mend it."""

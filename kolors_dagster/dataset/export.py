@@ -10,16 +10,19 @@ from rich.progress import track
 
 from kolors_dagster.dataset.filtering import RESULT
 from kolors_dagster.dataset.jsonl import read_jsonl
+from kolors_dagster.dataset.manifest import MANIFEST, make_manifest
 from kolors_dagster.dataset.reports import ExportReport
 from kolors_dagster.errors import UserError
-from kolors_dagster.files import join_inside, write_whole_folder
-from kolors_dagster.hashing import hash_file, hash_json
+from kolors_dagster.files import join_inside, write_json, write_whole_folder
+from kolors_dagster.hashing import hash_file
 
 QUALITY = 95
 
 
 def export_dataset(raw: Path, filtered: Path, output: Path) -> ExportReport:
     """Write `train/000000.jpg` … and `train/metadata.csv` (`file_name,text`, utf-8-sig) of what was kept.
+
+    `manifest.json` beside `train` lists every image with its hashes, and all that was left out, with reasons.
 
     A picture that is a JPEG already is copied; the others are saved at quality 95 without colour subsampling,
     which would smear thin lines. Raises UserError if there is nothing to export or a picture is gone.
@@ -40,8 +43,9 @@ def export_dataset(raw: Path, filtered: Path, output: Path) -> ExportReport:
         pd.DataFrame(table).to_csv(
             train / "metadata.csv", index=False, encoding="utf-8-sig", lineterminator="\n"
         )
-        version = hash_json({file.name: hash_file(file) for file in train.iterdir()})
-    return ExportReport(len(rows), version)
+        manifest = make_manifest(raw, filtered, [hash_file(train / row["file_name"]) for row in table])
+        write_json(folder / MANIFEST, manifest)
+    return ExportReport(len(rows), manifest["data_version"])
 
 
 def count_rows(filtered: Path) -> int:

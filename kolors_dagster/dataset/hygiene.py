@@ -61,6 +61,11 @@ def clean_image(source: Path, folder: Path) -> CleanImage:
     return CleanImage(path, image.width, image.height, pixels)
 
 
+def hash_clean_pixels(source: Path) -> str:
+    """Return the hash of a picture's pixels as `clean_image` would write them; raises BadImage."""
+    return _hash_pixels(_read_clean(source)[0])
+
+
 def _read_clean(source: Path) -> tuple[Image.Image, str | None]:
     """Return the clean RGB picture, and the suffix to keep its bytes under if they are clean as they are."""
     try:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -19,12 +20,14 @@ from kolors_dagster.specs import EmbeddedSource, FolderSource, StyleSpec
 
 METADATA = "metadata.jsonl"
 REJECTS = "rejects.jsonl"
+IMAGES = "images.jsonl"
 
 
 def build_raw_dataset(style: StyleSpec, output: Path, data_root: Path) -> RawReport:
     """Fill `output` with `images/`, `metadata.jsonl` and `rejects.jsonl` from the style's source.
 
-    Every file the source has is in exactly one of the two lists. Raises UserError if the source cannot be
+    Every file the source has is in exactly one of the two lists; `images.jsonl` says of each picture that was
+    kept where it came from, and its hashes. Raises UserError if the source cannot be
     read or no picture is left; `output` is then as it was.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +51,7 @@ def build_raw_dataset(style: StyleSpec, output: Path, data_root: Path) -> RawRep
                 )
             rows: list[Row] = [{"text": image.text, "image": [image.file]} for image in images]
             write_jsonl(folder / METADATA, rows)
+            write_jsonl(folder / IMAGES, [asdict(image) for image in images])
             write_jsonl(folder / REJECTS, [rejection.as_row() for rejection in rejections])
     version = hash_json([[image.pixels_sha256, image.text] for image in images])
     return RawReport(found, kept, rejected, reasons, collected.ignored, tuple(images), version)

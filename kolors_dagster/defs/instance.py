@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -31,6 +32,11 @@ def open_instance() -> dg.DagsterInstance:
     sync_partitions(instance)
     close_dead_runs(instance)
     return instance
+
+
+def has_event_log() -> bool:
+    """Say whether there is an instance to ask, without making one."""
+    return (Path(os.environ.get("DAGSTER_HOME") or PROJECT_ROOT / ".dagster_home") / "dagster.yaml").is_file()
 
 
 def process_tag() -> str:

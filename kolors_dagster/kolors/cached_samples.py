@@ -11,7 +11,7 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 SHARD_ROWS = 32
 
 

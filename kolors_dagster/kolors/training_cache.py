@@ -14,8 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kolors_dagster.errors import UserError
-from kolors_dagster.files import write_json, write_whole_file, write_whole_folder
-from kolors_dagster.hashing import hash_file, hash_json
+from kolors_dagster.files import read_json, write_json, write_whole_file, write_whole_folder
+from kolors_dagster.hashing import hash_file, hash_json, hash_training_set
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import (
     CACHE_FORMAT,
@@ -51,7 +51,7 @@ def build_training_cache(
     captions = list(dict.fromkeys(image.text for image in images))
     resolution = recipe.resolution or base_model.default_size
     dtype = choose_training_dtype(device, recipe.precision)
-    dataset_version = hash_json([[image.file_name, image.sha256, image.text] for image in images])
+    dataset_version = hash_training_set((image.file_name, image.sha256, image.text) for image in images)
     arithmetic = {
         "format": CACHE_FORMAT,
         "base_model": base_model.version,
@@ -87,7 +87,10 @@ def build_training_cache(
         _free_memory(device)
         texts, reused_texts = _encode_shards("captions", caption_keys, load_captions, work)
         _free_memory(device)
+    manifest = dataset / "manifest.json"
     index = {
+        # Where the images came from: it goes with the LoRA, whatever becomes of `dataset`.
+        "dataset": read_json(manifest) if manifest.is_file() else None,
         "data_version": data_version,
         "dataset_version": dataset_version,
         "base_model_name": base_model.name,

@@ -30,8 +30,9 @@ def compose_grid(panels: Sequence[Path]) -> Image.Image:
     return grid
 
 
-def write_jpeg(path: Path, image: Image.Image) -> Path:
+def write_jpeg(path: Path, image: Image.Image, comment: bytes = b"") -> Path:
     """Write `image` as a JPEG of quality 95, colours at full resolution; returns `path`."""
     with write_whole_file(path) as aside:
-        image.save(aside, format="JPEG", quality=95, subsampling=0, optimize=True)
+        # Not optimized: that saves 2 %, and Pillow fails at it where a noisy picture outgrows its buffer.
+        image.save(aside, format="JPEG", quality=95, subsampling=0, comment=comment)
     return path

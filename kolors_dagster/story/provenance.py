@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from kolors_dagster.errors import UserError
@@ -17,6 +18,7 @@ from kolors_dagster.story.recipe import PanelRecipe, recipe_key
 
 RECORD = "kolors_dagster"
 PIXELS = "pixels_sha256"
+_JPEG_COMMENT = 65_533  # bytes there is room for
 
 
 def pixel_hash(image: Image.Image) -> str:
@@ -39,9 +41,23 @@ def write_panel(path: Path, image: Image.Image, record: Mapping[str, Any]) -> Pa
     return _write_png(path, image, record, {"parameters": text})
 
 
-def write_composed(path: Path, image: Image.Image, panels: Sequence[Path]) -> Path:
-    """Write a grid's or page's PNG with the records of the panels in it, in order; returns `path`."""
-    return _write_png(path, image, {"panels": [read_record(panel) for panel in panels]}, {})
+def composed_record(kind: Literal["grid", "page"], panels: Sequence[Path]) -> dict[str, Any]:
+    """Return the JSON record of a grid or page: those of the panels in it, in order."""
+    return {"kind": kind, "panels": [read_record(panel) for panel in panels]}
+
+
+def write_composed(path: Path, image: Image.Image, record: Mapping[str, Any]) -> Path:
+    """Write a grid's or page's PNG with its `composed_record`; returns `path`."""
+    return _write_png(path, image, record, {})
+
+
+def jpeg_comment(image: Image.Image, record: Mapping[str, Any]) -> bytes:
+    """Return `record` as a JPEG of `image` carries it; nothing where it is more than a JPEG has room for.
+
+    The hash in it is of `image` itself, not of what the JPEG made of it.
+    """
+    comment = _to_json({RECORD: {**record, PIXELS: pixel_hash(image)}}).encode()
+    return comment if len(comment) <= _JPEG_COMMENT else b""
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -76,12 +92,40 @@ def read_picture(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     return picture, record
 
 
+def peek_record(path: Path) -> dict[str, Any] | None:
+    """Return the JSON record inside a PNG without decoding the picture or checking one against the other."""
+    try:
+        with Image.open(path) as image:
+            record = json.loads(image.info[RECORD])
+    except (OSError, SyntaxError, ValueError, KeyError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def read_any_record(path: Path) -> dict[str, Any]:
+    """Return the JSON record of a PNG, checked against its pixels, or of a JPEG, where there is no checking.
+
+    Raises UserError if there is none.
+    """
+    try:
+        with Image.open(path) as image:
+            comment = image.info.get("comment") if isinstance(image, JpegImageFile) else None
+        record = json.loads(comment)[RECORD] if comment else None
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError):
+        record = None
+    return record if isinstance(record, dict) else read_record(path)
+
+
+def _to_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
 def _write_png(path: Path, image: Image.Image, record: Mapping[str, Any], texts: Mapping[str, str]) -> Path:
     info = PngInfo()
     for key, text in texts.items():
         info.add_text(key, text)  # Latin-1 as tEXt, all else as iTXt in UTF-8
     whole = {**record, PIXELS: pixel_hash(image)}
-    info.add_itxt(RECORD, json.dumps(whole, ensure_ascii=False, sort_keys=True))
+    info.add_itxt(RECORD, _to_json(whole))
     with write_whole_file(path) as aside:
         image.save(aside, format="PNG", pnginfo=info)
     return path

@@ -23,6 +23,7 @@ def stages(tmp_path):
     build_raw_dataset(folder_style(source), tmp_path / "raw", tmp_path)
     (tmp_path / "filtered").mkdir()
     write_jsonl(tmp_path / "filtered" / "result.jsonl", read_jsonl(tmp_path / "raw" / "metadata.jsonl"))
+    write_jsonl(tmp_path / "filtered" / "rejects.jsonl", [])
     return tmp_path
 
 

@@ -9,9 +9,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.story.grid import write_jpeg
 from kolors_dagster.story.provenance import (
+    composed_record,
+    jpeg_comment,
     panel_record,
+    peek_record,
     pixel_hash,
+    read_any_record,
     read_picture,
     read_record,
     write_composed,
@@ -79,9 +84,40 @@ def test_pixel_hash_sees_mode_size_and_pixels_but_not_the_encoding(tmp_path: Pat
 
 def test_a_grid_carries_its_panels_records_in_order(tmp_path: Path):
     panels = write_panels(tmp_path)
-    path = write_composed(tmp_path / "all.png", make_noise(4), panels)
+    path = write_composed(tmp_path / "all.png", make_noise(4), composed_record("grid", panels))
     assert read_record(path)["panels"] == [read_record(panel) for panel in panels]
     assert [record["recipe"]["seed"] for record in read_record(path)["panels"]] == list(range(1, 9))
+
+
+def test_a_jpeg_carries_the_record_of_the_lossless_grid(tmp_path: Path):
+    panels, grid = write_panels(tmp_path), make_noise(4)
+    record = composed_record("grid", panels)
+    lossless = write_composed(tmp_path / "all.png", grid, record)
+    path = write_jpeg(tmp_path / "all.jpg", grid, jpeg_comment(grid, record))
+    assert read_any_record(path) == read_any_record(lossless) == read_record(lossless)
+    plain = write_jpeg(tmp_path / "plain.jpg", grid)
+    with pytest.raises(UserError, match="carries no record"):
+        read_any_record(plain)
+
+
+def test_a_record_too_long_for_a_jpeg_is_left_out_rather_than_cut(tmp_path: Path):
+    grid = make_noise(4, (1024, 2048))
+    room = 65_533 - len(jpeg_comment(grid, {"kind": ""}))
+    longest = jpeg_comment(grid, {"kind": "x" * room})
+    with Image.open(write_jpeg(tmp_path / "all.jpg", grid, longest)) as jpeg:
+        assert jpeg.info["comment"] == longest
+    assert jpeg_comment(grid, {"kind": "x" * (room + 1)}) == b""
+
+
+def test_a_peek_finds_the_record_without_the_pixels(tmp_path: Path):
+    path = write_panel(tmp_path / "1.png", make_noise(1), panel_record(RECIPE, FACTS))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"IDAT") + 4])
+    record = peek_record(path)
+    assert record is not None and record["story"] == "星愿"
+    for content in (b"", b"text", whole[:40]):
+        path.write_bytes(content)
+        assert peek_record(path) is None
 
 
 def repaint(path: Path) -> None:

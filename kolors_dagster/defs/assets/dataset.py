@@ -5,13 +5,16 @@ from collections.abc import Iterator
 import dagster as dg
 
 from kolors_dagster.dataset.contact_sheet import contact_sheet
+from kolors_dagster.dataset.manifest import MANIFEST
 from kolors_dagster.defs.checks.results import judge, pass_or_refuse
 from kolors_dagster.defs.checks.specs import ENOUGH_IMAGES, FILES, VARIED_IMAGES
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size, show_table
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION, filters_version, raw_dataset_version, read_style
+from kolors_dagster.files import read_json
 from kolors_dagster.paths import data_root
 
 _AGAIN = "look whether the disk is full or something else writes to the folder, then run it again"
@@ -24,7 +27,7 @@ _MORE_IMAGES = (
 @dg.asset(
     partitions_def=STYLES,
     group_name="dataset",
-    code_version="1",
+    code_version="2",
     kinds={"pillow"},
     check_specs=[FILES["raw_dataset"]],
 )
@@ -34,6 +37,7 @@ def raw_dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRes
     from kolors_dagster.dataset.raw import build_raw_dataset
 
     metadata: Metadata = {}
+    tag_run(context)
     with failing_clearly(), measure(metadata):
         style = read_style(context.partition_key)
         folder = output_folder("raw_dataset", style.name)
@@ -76,6 +80,7 @@ def filtered_dataset(
     from kolors_dagster.dataset.filtering import filter_dataset
 
     metadata: Metadata = {}
+    tag_run(context)
     with failing_clearly(), measure(metadata):
         style = read_style(context.partition_key)
         raw = require(output_file("raw_dataset", style.name), "raw_dataset", "train_style").parent
@@ -103,7 +108,7 @@ def filtered_dataset(
     deps=[raw_dataset, filtered_dataset],
     partitions_def=STYLES,
     group_name="dataset",
-    code_version="1",
+    code_version="2",
     kinds={"pandas"},
     check_specs=[FILES["processed_dataset"], ENOUGH_IMAGES, VARIED_IMAGES],
 )
@@ -120,6 +125,7 @@ def processed_dataset(
     from kolors_dagster.dataset.export import count_rows, export_dataset
 
     metadata: Metadata = {}
+    tag_run(context)
     style = context.partition_key
     with failing_clearly(), measure(metadata):
         raw = require(output_file("raw_dataset", style), "raw_dataset", "train_style").parent
@@ -131,9 +137,15 @@ def processed_dataset(
         report = export_dataset(raw, filtered, folder)
         files = inspect_processed(filtered, folder)
         check = yield from pass_or_refuse(FILES["processed_dataset"], files.problems, files.numbers, _AGAIN)
+        manifest = read_json(folder / MANIFEST)
     metadata |= {
         **show_picture("contact_sheet", contact_sheet(sorted((folder / "train").glob("*.jpg"))), 1024),
         "images": report.images,
+        "rejected": manifest["rejected"],
+        "rejected_by_reason": show_table(
+            [{"reason": r, "images": n} for r, n in manifest["rejected_by_reason"].items()]
+        ),
+        "manifest": dg.MetadataValue.path(str(folder / MANIFEST)),
         "size_mib": show_size(folder),
         "folder": dg.MetadataValue.path(str(folder)),
     }

@@ -6,6 +6,7 @@ from kolors_dagster.defs.failures import failing_clearly
 from kolors_dagster.defs.metadata import Metadata, measure
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.resources import KolorsResource
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION
 from kolors_dagster.files import write_json
 from kolors_dagster.kolors.base_model import describe_base_model
@@ -21,6 +22,7 @@ def base_model(context: dg.AssetExecutionContext, kolors: KolorsResource) -> dg.
     with failing_clearly(), measure(metadata):
         model = describe_base_model(kolors.model, download_base_model(kolors.model, data_root()))
         write_json(output_file("base_model"), model.to_json())
+    tag_run(context)
     metadata |= {
         "model": model.name,
         "folder": dg.MetadataValue.path(str(model.folder)),

@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from safetensors import safe_open
 
 from kolors_dagster.defs.checks.pictures import check_drawn, check_picture, explain_failed
 from kolors_dagster.defs.checks.specs import PICTURES
 from kolors_dagster.defs.failures import failing_clearly, require
-from kolors_dagster.defs.metadata import show_picture
+from kolors_dagster.defs.history import History
+from kolors_dagster.defs.links import show_loras
+from kolors_dagster.defs.metadata import Metadata, show_picture
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STYLES_AND_STORIES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.files import read_json
-from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.request import DrawRequest, FailedPanel
+from kolors_dagster.lineage.lora_store import LoraStore, read_lora
+from kolors_dagster.lineage.records import summarize
 from kolors_dagster.specs import PANELS, ResolvedPanel, SamplingRecipe
 from kolors_dagster.story.provenance import panel_record, pixel_hash, read_picture, write_panel
 from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
@@ -54,18 +57,22 @@ def panels(
     the step fails once the last panel is done.
     """
     style, story = (context.partition_key.keys_by_dimension[name] for name in ("style", "story"))
+    tag_run(context)
     keys = [key.path[-1] for key in sorted(context.selected_asset_keys)]
     failed: dict[str, dg.AssetCheckResult] = {}
     with failing_clearly():
         lora = require(output_file("lora_checkpoint", style), "lora_checkpoint", "train_style")
-        described = _read_lora(lora)
+        described: dict[str, Any] = read_lora(lora)
+        if stored := LoraStore().get(described["sha256"]):
+            described |= summarize(stored.manifest)
         recipes = {key: _make_recipe(kolors, story, key, style, described) for key in keys}
+        links = show_loras(History(context.instance), style, [described["sha256"]])
         facts = {"story": story, "style": style, "lora": described}
         store = PanelStore()
         found = {key: store.find(recipe_key(recipe)) for key, recipe in recipes.items()}
         for key, path in found.items():
             if path is not None:
-                yield _deliver(path, recipes[key], facts, {"from_store": True})
+                yield _deliver(path, recipes[key], facts, {"from_store": True, **links})
         missing = [recipes[key] for key in keys if found[key] is None]
         for drawn in kolors.bundle().draw([_request(recipe) for recipe in missing], lora) if missing else ():
             key = f"panel_{drawn.number}"
@@ -77,15 +84,9 @@ def panels(
             record = panel_record(recipes[key], facts)
             path = store.put(record["recipe_key"], drawn.image, record)
             cost = {"from_store": False, "seconds": drawn.seconds, "peak_memory_mib": drawn.peak_memory_mib}
-            yield _deliver(path, recipes[key], facts, cost)
+            yield _deliver(path, recipes[key], facts, cost | links)
         if failed:
             raise explain_failed(failed, len(keys))
-
-
-def _read_lora(path: Path) -> dict[str, Any]:
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-    return {"sha256": hash_file(path), **metadata}
 
 
 def _make_recipe(
@@ -115,7 +116,7 @@ def _request(recipe: PanelRecipe) -> DrawRequest:
 
 
 def _deliver(
-    stored: Path, recipe: PanelRecipe, facts: dict[str, Any], cost: dict[str, Any]
+    stored: Path, recipe: PanelRecipe, facts: dict[str, Any], more: Metadata
 ) -> dg.MaterializeResult:
     """Write the panel where its story has it, with this story's own record."""
     key = f"panel_{recipe.number}"
@@ -134,6 +135,6 @@ def _deliver(
             "recipe": dg.MetadataValue.json(asdict(recipe)),
             "lora_sha256": recipe.lora_sha256,
             "file": dg.MetadataValue.path(str(path)),
-            **cost,
+            **more,
         },
     )

@@ -18,6 +18,7 @@ from kolors_dagster.defs.failures import failing_clearly
 from kolors_dagster.defs.lint import lint_resolved
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STORIES
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION, STORY_SOURCES, read_story
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import write_json
@@ -58,6 +59,7 @@ def _make_prompt(number: int) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: PanelOverrides,  # type: ignore[valid-type]
     ) -> dg.MaterializeResult:
+        tag_run(context)
         with failing_clearly():
             story = read_story(context.partition_key)
             panel = apply_overrides(story.panels[number - 1], config)
@@ -82,6 +84,7 @@ def sampling_recipe(
     config: SamplingOverrides,  # type: ignore[valid-type]
 ) -> dg.MaterializeResult:
     """How the story's panels are drawn: guidance, LoRA weight, steps and size."""
+    tag_run(context)
     with failing_clearly():
         story = read_story(context.partition_key)
         recipe = apply_overrides(story.sampling, config)
@@ -91,6 +94,7 @@ def sampling_recipe(
 @dg.asset(partitions_def=STORIES, group_name="story", code_version="1", check_specs=[CAPTIONS_FIT])
 def captions(context: dg.AssetExecutionContext, config: StoryTextOverrides) -> dg.MaterializeResult:
     """The words on the page: the title and a caption for each panel; they change no picture."""
+    tag_run(context)
     with failing_clearly():
         story = read_story(context.partition_key)
         words = [panel.caption for panel in story.panels] if config.captions is None else config.captions

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from io import BytesIO
+from time import time
 
 import dagster as dg
 from PIL import Image
@@ -11,13 +12,17 @@ from kolors_dagster.defs.checks.results import judge
 from kolors_dagster.defs.checks.specs import LORA_ACTS
 from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_overrides
 from kolors_dagster.defs.failures import failing_clearly, require
+from kolors_dagster.defs.history import History, format_time
+from kolors_dagster.defs.links import link_to_images, show_drawn_before
 from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
+from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION, read_style, training_recipe_version
 from kolors_dagster.files import read_json, write_json
 from kolors_dagster.hashing import hash_json
+from kolors_dagster.lineage.lora_store import LoraStore
 from kolors_dagster.specs import TrainingRecipe
 
 
@@ -27,6 +32,7 @@ def training_recipe(
     config: TrainingOverrides,  # type: ignore[valid-type]
 ) -> dg.MaterializeResult:
     """How the style is trained, from its file, with what a person changed in the Launchpad."""
+    tag_run(context)
     with failing_clearly():
         style = read_style(context.partition_key)
         recipe = apply_overrides(style.training, config)
@@ -59,6 +65,7 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
     from kolors_dagster.kolors.training_cache import build_training_cache
 
     metadata: Metadata = {}
+    tag_run(context)
     style = context.partition_key
     with failing_clearly(), measure(metadata):
         dataset = require(
@@ -97,6 +104,7 @@ def lora_checkpoint(
     from kolors_dagster.kolors.training import train_lora
 
     metadata: Metadata = {}
+    tag_run(context)
     style = context.partition_key
     with failing_clearly(), measure(metadata):
         cache = require(output_file("training_cache", style), "training_cache", "train_style").parent
@@ -115,9 +123,14 @@ def lora_checkpoint(
         except UselessLora as error:
             yield judge(LORA_ACTS, [error.problem], asdict(error.effect))
             raise
-    metadata |= {
-        **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
+        dataset = read_json(cache / "index.json")["dataset"]
+        stored = LoraStore().put(folder, dataset, context.run.run_id, format_time(time()))
+    history = History(context.instance)
+    shown: Metadata = {
+        **show_drawn_before(history, style, report.sha256),
         "sha256": report.sha256,
+        "training_images": link_to_images(history, stored.manifest),
+        **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
         "steps": report.steps,
         "resumed_from_step": report.resumed_from,
         "first_loss": round(report.first_loss, 4),
@@ -130,10 +143,11 @@ def lora_checkpoint(
         "recipe": dg.MetadataValue.json(described),
         "size_mib": show_size(folder / "lora.safetensors"),
         "file": dg.MetadataValue.path(str(folder / "lora.safetensors")),
+        "seconds": metadata["seconds"],
     }
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(report.sha256),
-        metadata=metadata,
+        metadata=shown,
         check_results=[judge(LORA_ACTS, [], asdict(report.effect))],
     )
 
