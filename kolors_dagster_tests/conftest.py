@@ -34,7 +34,18 @@ STORY = {
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the data root of a project with the style `tiny` and the story `walk`, both quick to make."""
-    root = tmp_path / "data"
+    return make_project(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def instance(project: Path) -> dg.DagsterInstance:
+    """Return the Dagster instance of `project`, on disk, with the project's dagster.yaml in force."""
+    return open_instance()
+
+
+def make_project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write that project to `folder`, with Dagster's home beside the data, and use both from here on."""
+    root = folder / "data"
     write_spec(root / "styles" / "tiny.yaml", STYLE)
     write_spec(root / "stories" / "walk.yaml", STORY)
     pictures = root / "pictures" / "tiny"
@@ -44,15 +55,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     draw_picture(pictures / "small.png", 40, 9)
     (pictures / "broken.jpg").write_bytes(b"not a picture")
     monkeypatch.setenv("KOLORS_DATA", str(root))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", str(folder / "home"))
     monkeypatch.delenv("KOLORS_MODEL", raising=False)
     return root
-
-
-@pytest.fixture
-def instance(project: Path) -> dg.DagsterInstance:
-    """Return the Dagster instance of `project`, on disk, with the project's dagster.yaml in force."""
-    return open_instance()
 
 
 def write_spec(path: Path, spec: dict[str, object]) -> None:

@@ -44,6 +44,30 @@ def train(style: Annotated[str, typer.Argument(help="The style to train.")], mod
     _until_interrupted(lambda: update_style(style))
 
 
+@app.command(epilog="Example: kolors-dagster up star-wish --style anime --style ink-wash --dry-run")
+def up(
+    stories: Annotated[list[str] | None, typer.Argument(metavar="[STORY]...", help="Stories; none: all.")] = None,
+    style: Annotated[list[str] | None, typer.Option(help="A style; may be given several times.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every story in every style, drawn before or not.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and why.")] = False,
+    model: Model = None,
+    json: Json = False,
+) -> None:
+    """Make up to date whatever is out of date: all that was drawn before, or the stories and styles named."""
+    _choose_model(model)
+    from kolors_dagster.cli.up import bring_up_to_date
+
+    def work() -> None:
+        if not bring_up_to_date(
+            stories or [], style or [], everything=everything, dry_run=dry_run, as_json=json
+        ):
+            raise typer.Exit(1)
+
+    _until_interrupted(work)
+
+
 @app.command(epilog="Example: kolors-dagster status star-wish --style anime --json")
 def status(
     story: Story = "star-wish", style: Style = "anime", model: Model = None, json: Json = False

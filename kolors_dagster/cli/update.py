@@ -1,7 +1,7 @@
 """`story` and `train`: run what is needed, and say what was done."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from time import perf_counter
 
@@ -9,6 +9,7 @@ from kolors_dagster.definitions import defs
 from kolors_dagster.defs.freshness import AssetState
 from kolors_dagster.defs.instance import open_instance
 from kolors_dagster.defs.outputs import output_file, output_folder
+from kolors_dagster.defs.plan import Item
 from kolors_dagster.defs.sources import read_story, read_style
 from kolors_dagster.defs.update import Updater
 
@@ -18,9 +19,9 @@ def update_story(story: str, style: str) -> None:
     read_style(style)
     read_story(story)
     start = perf_counter()
-    updater = Updater(defs, open_instance(), _announce)
+    updater = Updater(defs, open_instance(), announce)
     updater.update_story(style, story)
-    _sum_up(updater, start)
+    sum_up(updater, start)
     folder = output_folder("story_grid", style, story)
     for name in ("all.png", "all.jpg", "story.png"):
         print(folder / name)
@@ -30,22 +31,29 @@ def update_style(style: str) -> None:
     """Bring a style's LoRA up to date and print where it lies; raises UserError."""
     read_style(style)
     start = perf_counter()
-    updater = Updater(defs, open_instance(), _announce)
+    updater = Updater(defs, open_instance(), announce)
     updater.update_style(style)
-    _sum_up(updater, start)
+    sum_up(updater, start)
     print(output_file("lora_checkpoint", style))
 
 
-def _announce(job: str, wave: Sequence[AssetState]) -> None:
-    print(f"{job} · {wave[0].partition or 'base model'}", file=sys.stderr)
-    for (status, causes), states in groupby(wave, key=lambda state: (state.status, state.causes)):
-        keys = ", ".join(state.key for state in states)
-        print(f"    {keys}: {status} ({'; '.join(causes)})", file=sys.stderr)
+def announce(item: Item, wave: Sequence[AssetState]) -> None:
+    """Say what a run is for, what it makes, and why."""
+    print(f"{item.job} · {item.name}", file=sys.stderr)
+    for line in describe(wave):
+        print(f"    {line}", file=sys.stderr)
 
 
-def _sum_up(updater: Updater, start: float) -> None:
-    made, seconds = len(updater.materialized), perf_counter() - start
-    if made:
-        print(f"made {made} assets in {seconds:.1f} s", file=sys.stderr)
-    else:
+def describe(states: Iterable[AssetState]) -> Iterator[str]:
+    """Yield a line for each group of assets that are out of date for the same reason."""
+    for (status, causes), alike in groupby(states, key=lambda state: (state.status, state.causes)):
+        yield f"{', '.join(state.key for state in alike)}: {status} ({'; '.join(causes)})"
+
+
+def sum_up(updater: Updater, start: float) -> None:
+    """Say how much was made, in how many runs, since `start` (of `perf_counter`)."""
+    made, runs, seconds = len(updater.materialized), len(updater.runs), perf_counter() - start
+    if runs:
+        print(f"made {made} assets in {runs} runs, {seconds:.1f} s", file=sys.stderr)
+    elif not updater.problems:
         print(f"nothing to do: everything is up to date ({seconds:.1f} s)", file=sys.stderr)

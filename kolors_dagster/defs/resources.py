@@ -1,7 +1,10 @@
 """The GPU resource: which model, where it computes, and how much of it is in memory at a time."""
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -23,6 +26,31 @@ GPU_POOL = "gpu"
 def chosen_model() -> str:
     """Return the base model to use: `$KOLORS_MODEL`, or the one that ships with the project."""
     return os.environ.get("KOLORS_MODEL") or "kolors-mini"
+
+
+@dataclass
+class _Kept:
+    """The pipeline between two runs, and what it was made of."""
+
+    asked_for: bool = False
+    made_of: tuple[Any, ...] = ()
+    bundle: "KolorsBundle | None" = None
+
+
+_kept = _Kept()
+
+
+@contextmanager
+def model_kept() -> Iterator[None]:
+    """Keep the loaded pipeline from one run of this process to the next, as long as the block lasts.
+
+    On a CPU only: between two runs the GPU is anyone's, so no model may stay on it.
+    """
+    _kept.asked_for = True
+    try:
+        yield
+    finally:
+        _kept.asked_for, _kept.bundle = False, None
 
 
 class KolorsResource(dg.ConfigurableResource):
@@ -65,11 +93,14 @@ class KolorsResource(dg.ConfigurableResource):
         from kolors_dagster.kolors.bundle import KolorsBundle
 
         if self._bundle is None:
-            self._bundle = KolorsBundle(
-                self.base_model(), self.device, self.dtype, self.batch_size, self.memory_plan
-            )
+            parts = (self.base_model(), self.device, self.dtype, self.batch_size, self.memory_plan)
+            if _kept.bundle is None or _kept.made_of != parts:
+                _kept.bundle, _kept.made_of = KolorsBundle(*parts), parts
+            self._bundle = _kept.bundle
         return self._bundle
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Let go of the model's memory at the end of the run."""
+        """Let go of the model's memory at the end of the run, unless `model_kept` is in force."""
         self._bundle = None
+        if not _kept.asked_for or (_kept.bundle is not None and _kept.bundle.device.type != "cpu"):
+            _kept.bundle = None

@@ -1,86 +1,121 @@
-"""Bring a style or a story up to date: run what is needed, in order, and nothing else."""
+"""Bring styles and stories up to date: run what is needed, in order, and nothing else."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import dagster as dg
 
 from kolors_dagster.defs.freshness import AssetState, Freshness
 from kolors_dagster.defs.instance import PROCESS_TAG, process_tag
-from kolors_dagster.defs.partitions import pair_key
-from kolors_dagster.defs.resources import chosen_model
+from kolors_dagster.defs.plan import Item, Plan, find_blocked, make_plan, split_wave
+from kolors_dagster.defs.resources import chosen_model, model_kept
+from kolors_dagster.defs.targets import Targets
 from kolors_dagster.errors import UserError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an item's job: what was out of date, and why."""
+
+    run_id: str
+    item: Item
+    assets: tuple[AssetState, ...]
+    success: bool
 
 
 @dataclass
 class Updater:
     """Runs the jobs of `definitions` on `instance`, so that the UI shows every run.
 
-    `announce` is told, before each run, which job it is and which assets are made and why.
+    `announce` is told, before each run, what it is for and which assets are made and why. `problems` is what
+    went wrong, by item, and `left_out` the items that were not tried, with the one they needed.
     """
 
     definitions: dg.Definitions
     instance: dg.DagsterInstance
-    announce: Callable[[str, Sequence[AssetState]], None]
-    materialized: list[str] = field(default_factory=list)
+    announce: Callable[[Item, Sequence[AssetState]], None]
+    runs: list[Run] = field(default_factory=list)
+    problems: dict[str, UserError] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def materialized(self) -> list[str]:
+        """Return the assets made, in order."""
+        return [state.key for run in self.runs if run.success for state in run.assets]
+
+    def plan(self, targets: Targets) -> Plan:
+        """Return what `update` would do; touches nothing."""
+        return make_plan(targets.items(), self._look_at(targets), self.definitions.resolve_asset_graph())
+
+    def update(self, targets: Targets) -> None:
+        """Bring `targets` up to date; what cannot be, is noted in `problems` and does not stop the others."""
+        fresh, runs = self._look_at(targets), len(self.runs)
+        with model_kept():
+            for _, items in groupby(targets.items(), key=lambda item: item.job):
+                if len(self.runs) > runs:  # what was made since may have made these outdated
+                    fresh, runs = self._look_at(targets), len(self.runs)
+                for item in items:
+                    self._attempt(item, fresh)
 
     def update_style(self, style: str) -> None:
-        """Bring the base model and a style's LoRA up to date; raises UserError when a run fails."""
-        self._update("prepare_base_model", None, {}, lambda fresh: fresh.of_model())
-        self._update("train_style", style, {"kolors/style": style}, lambda fresh: fresh.of_style(style))
+        """Bring the base model and a style's LoRA up to date; raises UserError when that fails."""
+        self._update_or_raise(Targets([style], []))
 
     def update_story(self, style: str, story: str) -> None:
-        """Bring a story drawn in a style up to date, with all it needs; raises UserError when a run fails."""
-        self.update_style(style)
-        tags = {"kolors/story": story}
-        self._update("write_story", story, tags, lambda fresh: fresh.of_story(story))
-        self._update(
-            "draw_story",
-            pair_key(style, story),
-            {"kolors/style": style, **tags},
-            lambda fresh: fresh.of_pictures(style, story),
-        )
+        """Bring a story drawn in a style up to date, with all it needs; raises UserError when that fails."""
+        self._update_or_raise(Targets([style], [(style, story)]))
 
-    def _update(
-        self,
-        job: str,
-        partition: str | None,
-        tags: dict[str, str],
-        look: Callable[[Freshness], list[AssetState]],
-    ) -> None:
-        while wave := self._next_wave(look(Freshness(self.instance, self.definitions.resolve_asset_graph()))):
-            self.announce(job, wave)
-            self._run(job, partition, tags, [state.key for state in wave])
-            self.materialized += [state.key for state in wave]
+    def _update_or_raise(self, targets: Targets) -> None:
+        self.update(targets)
+        for problem in self.problems.values():
+            raise problem
 
-    def _next_wave(self, states: Sequence[AssetState]) -> list[AssetState]:
-        """Return the outdated assets that nothing made later can make outdated again.
+    def _look_at(self, targets: Targets) -> Freshness:
+        fresh = self._look()
+        fresh.read_ahead(targets.styles, targets.pairs)
+        return fresh
 
-        An asset waits when a parent is fresh now but may change because of something outdated above it.
-        """
-        graph = self.definitions.resolve_asset_graph()
-        outdated = {state.key for state in states if state.status != "fresh"}
-        may_change: set[str] = set()  # fresh now, with something outdated above
-        wave = []
-        for state in states:
-            parents = {key.to_user_string() for key in graph.get(dg.AssetKey(state.key)).parent_keys}
-            if parents & may_change:
-                may_change.add(state.key)
-            elif state.key in outdated:
-                wave.append(state)
-            elif parents & outdated:
-                may_change.add(state.key)
-        return wave
+    def _look(self) -> Freshness:
+        return Freshness(self.instance, self.definitions.resolve_asset_graph())
 
-    def _run(self, job: str, partition: str | None, tags: dict[str, str], assets: Sequence[str]) -> None:
-        result = self.definitions.resolve_job_def(job).execute_in_process(
+    def _attempt(self, item: Item, fresh: Freshness) -> None:
+        blocked = find_blocked(item, {*self.problems, *self.left_out})
+        if blocked is not None:
+            self.left_out[item.name] = blocked
+            return
+        try:
+            if self._next_wave(item, fresh):
+                self._make(item)
+        except UserError as error:
+            self.problems[item.name] = error
+
+    def _make(self, item: Item) -> None:
+        """Run one wave after the other; each time what is there now counts, for others may be at work too."""
+        previous: list[AssetState] = []
+        while wave := self._next_wave(item, self._look()):
+            if wave == previous:
+                raise UserError(
+                    f"{wave[0].key} of {item.name} is still out of date after it was made: {wave[0].causes[0]}",
+                    "if its files changed meanwhile, run the command again",
+                )
+            self.announce(item, wave)
+            self._run(item, wave)
+            previous = wave
+
+    def _next_wave(self, item: Item, fresh: Freshness) -> list[AssetState]:
+        return split_wave(item.look(fresh), self.definitions.resolve_asset_graph())[0]
+
+    def _run(self, item: Item, wave: Sequence[AssetState]) -> None:
+        result = self.definitions.resolve_job_def(item.job).execute_in_process(
             instance=self.instance,
-            partition_key=partition,
-            asset_selection=[dg.AssetKey(asset) for asset in assets],
+            partition_key=item.partition,
+            asset_selection=[dg.AssetKey(state.key) for state in wave],
             run_config={"loggers": {"brief": {}}},
-            tags={**tags, "kolors/base_model": chosen_model(), PROCESS_TAG: process_tag()},
+            tags={**item.tags, "kolors/base_model": chosen_model(), PROCESS_TAG: process_tag()},
             raise_on_error=False,
         )
+        self.runs.append(Run(result.run_id, item, tuple(wave), result.success))
         if any("Interrupted" in name for name in _names_of_errors(result)):
             raise KeyboardInterrupt
         if not result.success:

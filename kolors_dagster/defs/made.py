@@ -1,0 +1,95 @@
+"""What the event log says was made last, read for many partitions at a time."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import dagster as dg
+
+from kolors_dagster.defs.sources import SOURCE_VERSION
+
+DATA_VERSION = "dagster/data_version"  # the tag Dagster keeps an event's data version in
+_EVENTS_AT_A_TIME = 500  # an event holds thumbnails, 50 KB and more
+
+Partition = str | None
+
+
+@dataclass(frozen=True)
+class Made:
+    """The latest materialization of one partition; `source_version` is None if the asset reads no file.
+
+    `provenance` is None for an event that a person reported without having Dagster run anything.
+    """
+
+    storage_id: int
+    timestamp: float
+    data_version: str | None
+    provenance: dg.DataProvenance | None
+    source_version: str | None
+
+
+class MadeAssets:
+    """The latest materializations on `instance`; what was read once is not read again."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._latest: dict[tuple[str, Partition], Made | None] = {}
+        self._earlier: dict[tuple[str, Partition, int], str | None] = {}
+
+    def read(self, asset: str, partitions: Iterable[str]) -> None:
+        """Read the latest materializations of many partitions of one asset, in two queries."""
+        wanted = set(partitions)
+        if not wanted:
+            return
+        key = dg.AssetKey(asset)
+        ids = self._instance.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted
+        )
+        self._latest |= {(asset, partition): None for partition in wanted}
+        for some in _batched(sorted(ids.values()), _EVENTS_AT_A_TIME):
+            found = dg.AssetRecordsFilter(key, storage_ids=some)
+            for record in self._instance.fetch_materializations(found, limit=len(some)).records:
+                self._latest[asset, record.partition_key] = _describe(record)
+
+    def latest(self, asset: str, partition: Partition) -> Made | None:
+        """Return the latest materialization, or None if there never was one."""
+        if (asset, partition) not in self._latest:
+            if partition is not None:
+                self.read(asset, [partition])
+            else:
+                records = self._instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+                self._latest[asset, None] = _describe(records[0]) if records else None
+        return self._latest[asset, partition]
+
+    def version_at(self, asset: str, partition: Partition, storage_id: int) -> str | None:
+        """Return the data version that was the latest when event `storage_id` was; None if there was none."""
+        if (asset, partition, storage_id) not in self._earlier:
+            wanted = dg.AssetRecordsFilter(
+                dg.AssetKey(asset),
+                asset_partitions=[partition] if partition else None,
+                before_storage_id=storage_id + 1,
+            )
+            records = self._instance.fetch_materializations(wanted, limit=1).records
+            found = _describe(records[0]).data_version if records else None
+            self._earlier[asset, partition, storage_id] = found
+        return self._earlier[asset, partition, storage_id]
+
+
+def _describe(record: dg.EventLogRecord) -> Made:
+    made = record.asset_materialization
+    assert made is not None  # only materializations are asked for
+    tags = made.tags or {}
+    source = made.metadata.get(SOURCE_VERSION)
+    return Made(
+        storage_id=record.storage_id,
+        timestamp=record.timestamp,
+        data_version=tags.get(DATA_VERSION),
+        provenance=dg.DataProvenance.from_tags(tags),
+        source_version=None if source is None else str(source.value),
+    )
+
+
+def _batched(ids: Sequence[int], size: int) -> Iterator[list[int]]:
+    rest = iter(ids)
+    while some := list(islice(rest, size)):
+        yield some
