@@ -2,10 +2,10 @@
 
     python -m benchmarks.many_stories --home DIR --data DIR [--styles 4] [--stories 50]
 
-One story is really drawn in one style, at 64 × 64 pixels by a LoRA of two steps, in real runs. The other styles
-and stories are copies of its two files under other names: their outputs are links to its outputs, and their
-materializations are its events, reported with the partition and the event pointers they would have. So Dagster
-sees events of the real size with the right versions, and nothing is drawn twice.
+One story is really drawn in one style, at 64 × 64 pixels by a LoRA of two steps, in real runs. The other
+styles and stories are copies of its two files under other names: their outputs are links to its outputs, and
+their materializations are its events, reported with the partition and the event pointers they would have. So
+Dagster sees real events with the right versions, and nothing is drawn twice.
 """
 
 import argparse
@@ -86,9 +86,13 @@ class _Copier:
             assert made is not None
             parents = [tag.removeprefix(_POINTER) for tag in made.tags or {} if tag.startswith(_POINTER)]
             pointers = {_POINTER + parent: self._pointer(parent, target) for parent in parents}
-            tags = {key: tag for key, tag in (made.tags or {}).items() if not key.startswith("dagster/partition")}
+            tags = {
+                key: tag for key, tag in (made.tags or {}).items() if not key.startswith("dagster/partition")
+            }
             self.instance.report_runless_asset_event(
-                dg.AssetMaterialization(asset, metadata=made.metadata, partition=partition, tags=tags | pointers)
+                dg.AssetMaterialization(
+                    asset, metadata=made.metadata, partition=partition, tags=tags | pointers
+                )
             )
             _link(output_folder(asset, *source), output_folder(asset, *target))
         self._note(asset, partition)
@@ -101,7 +105,9 @@ class _Copier:
         self.pointers[asset, partition] = str(self._latest(asset, partition).storage_id)
 
     def _latest(self, asset: str, partition: str | None) -> dg.EventLogRecord:
-        wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition] if partition else None)
+        wanted = dg.AssetRecordsFilter(
+            dg.AssetKey(asset), asset_partitions=[partition] if partition else None
+        )
         return self.instance.fetch_materializations(wanted, limit=1).records[0]
 
 

@@ -23,6 +23,9 @@ Model = Annotated[
     str | None,
     typer.Option(envvar="KOLORS_MODEL", help="kolors-mini (default), kolors, or a folder with Kolors in it."),
 ]
+Stories = Annotated[list[str] | None, typer.Argument(metavar="[STORY]...", help="Stories; none: all.")]
+Styles = Annotated[list[str] | None, typer.Option(help="A style; may be given several times.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every story in every style, drawn before or not.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
 
@@ -46,11 +49,9 @@ def train(style: Annotated[str, typer.Argument(help="The style to train.")], mod
 
 @app.command(epilog="Example: kolors-dagster up star-wish --style anime --style ink-wash --dry-run")
 def up(
-    stories: Annotated[list[str] | None, typer.Argument(metavar="[STORY]...", help="Stories; none: all.")] = None,
-    style: Annotated[list[str] | None, typer.Option(help="A style; may be given several times.")] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every story in every style, drawn before or not.")
-    ] = False,
+    stories: Stories = None,
+    style: Styles = None,
+    everything: Everything = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and why.")] = False,
     model: Model = None,
     json: Json = False,
@@ -70,13 +71,20 @@ def up(
 
 @app.command(epilog="Example: kolors-dagster status star-wish --style anime --json")
 def status(
-    story: Story = "star-wish", style: Style = "anime", model: Model = None, json: Json = False
+    stories: Stories = None,
+    style: Styles = None,
+    everything: Everything = False,
+    model: Model = None,
+    json: Json = False,
 ) -> None:
-    """Say of each asset of a story whether it is fresh, stale or missing, and why."""
+    """Say what is fresh, stale or missing, and why: of all that was drawn, or of one story in one style."""
     _choose_model(model)
-    from kolors_dagster.cli.status import print_status
+    from kolors_dagster.cli.status import print_overview, print_status
 
-    print_status(story, style, as_json=json)
+    if stories and style and len(stories) == len(style) == 1 and not everything:
+        print_status(stories[0], style[0], as_json=json)
+    elif not print_overview(stories or [], style or [], everything=everything, as_json=json):
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: kolors-dagster doctor --model kolors")

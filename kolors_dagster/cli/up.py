@@ -7,7 +7,7 @@ from dataclasses import asdict
 from time import perf_counter
 from typing import Any
 
-from kolors_dagster.cli.update import announce, describe, sum_up
+from kolors_dagster.cli.update import announce, describe, list_keys, sum_up
 from kolors_dagster.definitions import defs
 from kolors_dagster.defs.freshness import AssetState
 from kolors_dagster.defs.instance import open_instance
@@ -60,11 +60,11 @@ def _print_plan(planned: Sequence[PlannedItem]) -> None:
         print(f"{one.item.job} · {one.item.name}")
         for line in describe(one.first):
             print(f"    {line}")
-        for line in describe(state for state in one.may_follow if state.status != "fresh"):
+        for line in describe(state for state in one.outdated() if state not in one.first):
             print(f"    then {line}")
-        follow = [state.key for state in one.may_follow if state.status == "fresh"]
-        if follow:
-            print(f"    if what they are made from comes out different: {', '.join(follow)}")
+        if follow := one.fresh_but_waiting():
+            keys = list_keys(state.key for state in follow)
+            print(f"    then, if what they are made from comes out different: {keys}")
     if not planned:
         print("nothing to do: everything is up to date")
 

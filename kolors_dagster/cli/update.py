@@ -47,7 +47,20 @@ def announce(item: Item, wave: Sequence[AssetState]) -> None:
 def describe(states: Iterable[AssetState]) -> Iterator[str]:
     """Yield a line for each group of assets that are out of date for the same reason."""
     for (status, causes), alike in groupby(states, key=lambda state: (state.status, state.causes)):
-        yield f"{', '.join(state.key for state in alike)}: {status} ({'; '.join(causes)})"
+        yield f"{list_keys(state.key for state in alike)}: {status} ({'; '.join(causes)})"
+
+
+def list_keys(keys: Iterable[str]) -> str:
+    """Return keys as a list, a row of three or more that count up as one: `prompt_1, panel_2…8`."""
+    rows: list[list[str]] = []
+    for key in keys:
+        name, _, number = key.rpartition("_")
+        if rows and number.isdigit() and rows[-1][-1] == f"{name}_{int(number) - 1}":
+            rows[-1].append(key)
+        else:
+            rows.append([key])
+    short = (f"{row[0]}…{row[-1].rpartition('_')[2]}" if len(row) > 2 else ", ".join(row) for row in rows)
+    return ", ".join(short)
 
 
 def sum_up(updater: Updater, start: float) -> None:

@@ -1,8 +1,8 @@
 """What is up to date, what is not, and why.
 
 The rules are those of Dagster's UI, and a source besides: an asset is stale when its code version, the data
-version of something it is made from, or the file it reads is another than when it was made. Dagster answers for
-one partition at a time, with some ten queries each; here the event log is read for all of them at once.
+version of something it is made from, or the file it reads is another than when it was made. Dagster answers
+for one partition at a time, with some ten queries each; here the event log is read for many at once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -38,10 +38,11 @@ class MadeAssets:
 
     def read(self, asset: str, partitions: Iterable[str]) -> None:
         """Read the latest materializations of many partitions of one asset, in two queries."""
-        wanted = set(partitions)
-        if not wanted:
+        wanted, key = set(partitions), dg.AssetKey(asset)
+        if len(wanted) < 2:
+            for partition in wanted:
+                self.latest(asset, partition)
             return
-        key = dg.AssetKey(asset)
         ids = self._instance.get_latest_storage_id_by_partition(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted
         )
@@ -54,25 +55,24 @@ class MadeAssets:
     def latest(self, asset: str, partition: Partition) -> Made | None:
         """Return the latest materialization, or None if there never was one."""
         if (asset, partition) not in self._latest:
-            if partition is not None:
-                self.read(asset, [partition])
-            else:
-                records = self._instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
-                self._latest[asset, None] = _describe(records[0]) if records else None
+            self._latest[asset, partition] = self._find_last(_filter(asset, partition))
         return self._latest[asset, partition]
 
     def version_at(self, asset: str, partition: Partition, storage_id: int) -> str | None:
         """Return the data version that was the latest when event `storage_id` was; None if there was none."""
         if (asset, partition, storage_id) not in self._earlier:
-            wanted = dg.AssetRecordsFilter(
-                dg.AssetKey(asset),
-                asset_partitions=[partition] if partition else None,
-                before_storage_id=storage_id + 1,
-            )
-            records = self._instance.fetch_materializations(wanted, limit=1).records
-            found = _describe(records[0]).data_version if records else None
-            self._earlier[asset, partition, storage_id] = found
+            found = self._find_last(_filter(asset, partition, before_storage_id=storage_id + 1))
+            self._earlier[asset, partition, storage_id] = found.data_version if found else None
         return self._earlier[asset, partition, storage_id]
+
+    def _find_last(self, wanted: dg.AssetRecordsFilter) -> Made | None:
+        records = self._instance.fetch_materializations(wanted, limit=1).records
+        return _describe(records[0]) if records else None
+
+
+def _filter(asset: str, partition: Partition, before_storage_id: int | None = None) -> dg.AssetRecordsFilter:
+    partitions = None if partition is None else [partition]
+    return dg.AssetRecordsFilter(dg.AssetKey(asset), partitions, before_storage_id=before_storage_id)
 
 
 def _describe(record: dg.EventLogRecord) -> Made:

@@ -69,6 +69,14 @@ class PlannedItem:
     first: tuple[AssetState, ...]
     may_follow: tuple[AssetState, ...]
 
+    def outdated(self) -> list[AssetState]:
+        """Return what is made in any case."""
+        return [*self.first, *(state for state in self.may_follow if state.status != "fresh")]
+
+    def fresh_but_waiting(self) -> list[AssetState]:
+        """Return what is made if something above it comes out different."""
+        return [state for state in self.may_follow if state.status == "fresh"]
+
 
 @dataclass
 class Plan:

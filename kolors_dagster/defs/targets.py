@@ -18,16 +18,21 @@ class Targets:
     styles: Sequence[str]
     pairs: Sequence[tuple[str, str]]  # (style, story)
 
+    def all_styles(self) -> list[str]:
+        """Return each style once, those of the pairs included."""
+        return list(dict.fromkeys([*self.styles, *(style for style, _ in self.pairs)]))
+
+    def all_stories(self) -> list[str]:
+        """Return each story once."""
+        return list(dict.fromkeys(story for _, story in self.pairs))
+
     def items(self) -> list[Item]:
-        """Return the work in its order: all training before all drawing, so that each loads its model once."""
-        styles = dict.fromkeys([*self.styles, *(style for style, _ in self.pairs)])
-        stories = dict.fromkeys(story for _, story in self.pairs)
-        by_style = sorted(self.pairs, key=lambda pair: list(styles).index(pair[0]))
+        """Return the work in order: all training before all drawing, so that each loads its model once."""
         return [
             MODEL,
-            *(style_item(style) for style in styles),
-            *(story_item(story) for story in stories),
-            *(pictures_item(style, story) for style, story in by_style),
+            *(style_item(style) for style in self.all_styles()),
+            *(story_item(story) for story in self.all_stories()),
+            *(pictures_item(style, story) for style, story in self.pairs),
         ]
 
 

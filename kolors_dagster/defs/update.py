@@ -95,9 +95,9 @@ class Updater:
         previous: list[AssetState] = []
         while wave := self._next_wave(item, self._look()):
             if wave == previous:
+                again = f"{wave[0].key} of {item.name} is out of date again, now that it is made"
                 raise UserError(
-                    f"{wave[0].key} of {item.name} is still out of date after it was made: {wave[0].causes[0]}",
-                    "if its files changed meanwhile, run the command again",
+                    f"{again}: {wave[0].causes[0]}", "if its files changed meanwhile, run it again"
                 )
             self.announce(item, wave)
             self._run(item, wave)

@@ -71,6 +71,6 @@ def test_doctor_finds_what_is_broken(project: Path) -> None:
     assert "tiny.yaml:1: source: missing" in broken.stdout.replace("\n", " ")
 
 
-@pytest.mark.parametrize("command", ["story", "status", "train", "doctor"])
+@pytest.mark.parametrize("command", ["story", "up", "status", "train", "doctor"])
 def test_help_has_an_example(command: str) -> None:
     assert f"kolors-dagster {command}" in run(command, "--help").stdout.split("Example")[1]
