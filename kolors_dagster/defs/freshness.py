@@ -14,10 +14,11 @@ import dagster as dg
 
 from kolors_dagster.defs.keys import MODEL_ASSETS, PICTURE_ASSETS, STORY_ASSETS, STYLE_ASSETS
 from kolors_dagster.defs.made import Made, MadeAssets
-from kolors_dagster.defs.outputs import output_file
+from kolors_dagster.defs.outputs import folder_name, main_file
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.defs.resources import chosen_model
 from kolors_dagster.defs.sources import STORY_SOURCES, STYLE_SOURCES, read_story, read_style
+from kolors_dagster.paths import asset_folder
 
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
@@ -72,6 +73,7 @@ class Freshness:
     def __init__(self, instance: dg.DagsterInstance, graph: "BaseAssetGraph[Any]") -> None:
         self._made = MadeAssets(instance)
         self._nodes = cache(lambda asset: graph.get(dg.AssetKey(asset)))
+        self._folder = cache(asset_folder)
         self._style = cache(read_style)
         self._story = cache(read_story)
 
@@ -112,7 +114,7 @@ class Freshness:
         made = self._made.latest(asset, partition)
         if made is None:
             return AssetState(asset, partition, "missing", ("never made",))
-        file = output_file(asset, *place.folders())
+        file = self._folder(folder_name(asset), *place.folders()) / main_file(asset)
         if not file.exists():
             return AssetState(asset, partition, "missing", (f"{file} is gone",))
         causes = []

@@ -21,13 +21,21 @@ _MAIN_FILE = {
 
 def output_folder(asset: str, *partition: str) -> Path:
     """Return the folder of an asset's output; the eight panels of a story share one."""
-    return asset_folder("panels" if asset.startswith("panel_") else asset, *partition)
+    return asset_folder(folder_name(asset), *partition)
 
 
 def output_file(asset: str, *partition: str) -> Path:
     """Return the main file of an asset's output."""
+    return output_folder(asset, *partition) / main_file(asset)
+
+
+def folder_name(asset: str) -> str:
+    """Return the name of the folder that holds the outputs of `asset`, of all partitions."""
+    return "panels" if asset.startswith("panel_") else asset
+
+
+def main_file(asset: str) -> str:
+    """Return the path of the main file below the folder of an asset's output."""
     if asset.startswith("panel_"):
-        return output_folder(asset, *partition) / f"{asset.removeprefix('panel_')}.png"
-    if asset.startswith("prompt_"):
-        return output_folder(asset, *partition) / "prompt.json"
-    return output_folder(asset, *partition) / _MAIN_FILE[asset]
+        return f"{asset.removeprefix('panel_')}.png"
+    return "prompt.json" if asset.startswith("prompt_") else _MAIN_FILE[asset]
