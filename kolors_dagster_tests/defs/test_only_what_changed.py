@@ -205,11 +205,6 @@ ROWS: dict[str, tuple[Callable[[Project], None], list[list[str]], Counter[str]]]
         [["filtered_dataset"], *FROM_IMAGES_ON],
         TRAINED + EIGHT + CACHED,
     ),
-    "a filter that changes nothing": (
-        style(process=[{"image_shape_filter": {"min_width": 47, "min_height": 47, "any_or_all": "all"}}]),
-        [["filtered_dataset"]],
-        Counter(),
-    ),
     "the training recipe": (
         train_longer,
         [["training_recipe"], ["training_cache", "lora_checkpoint"], ALL, ["story_grid"]],
@@ -224,7 +219,6 @@ ROWS: dict[str, tuple[Callable[[Project], None], list[list[str]], Counter[str]]]
     "the same LoRA, trained again": (train_again, [], Counter()),
     "the code of the captions": (change_the_code("captions"), [["captions"]], Counter()),
     "a lost panel": (lose("panel_6", "tiny", "walk"), [["panel_6"]], Counter()),
-    "a lost page": (lose("story_grid", "tiny", "walk"), [["story_grid"]], Counter()),
 }
 
 

@@ -1,7 +1,6 @@
-"""The whole chain on a real instance, with the real components: first all of it, then only what changed."""
+"""The whole chain on a real instance, with the real components, and what becomes of failures."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -10,22 +9,17 @@ import yaml
 from PIL import Image
 
 from kolors_dagster.definitions import defs
-from kolors_dagster.defs.freshness import AssetState, Freshness
-from kolors_dagster.defs.keys import PANEL_KEYS, PROMPT_KEYS
+from kolors_dagster.defs.freshness import Freshness
+from kolors_dagster.defs.keys import PROMPT_KEYS
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.defs.update import Updater
 from kolors_dagster.errors import UserError
 from kolors_dagster.story.provenance import read_record
-from kolors_dagster_tests.conftest import draw_picture
 
 
 def update(instance: dg.DagsterInstance) -> list[str]:
     """Bring the story up to date; return what was made, in order."""
-
-    def announce(job: str, wave: Sequence[AssetState]) -> None:
-        print(job, [(state.key, state.causes) for state in wave])
-
-    updater = Updater(defs, instance, announce)
+    updater = Updater(defs, instance, lambda item, wave: None)
     updater.update_story("tiny", "walk")
     return updater.materialized
 
@@ -44,9 +38,7 @@ def metadata_of(instance: dg.DagsterInstance, asset: str, partition: str) -> dic
     return {name: value.value for name, value in made.metadata.items()}
 
 
-def test_from_pictures_to_a_story_and_then_only_what_changed(
-    project: Path, instance: dg.DagsterInstance
-) -> None:
+def test_from_pictures_to_a_story(project: Path, instance: dg.DagsterInstance) -> None:
     first = update(instance)
     assert first[0] == "base_model" and first[-1] == "story_grid"
     assert len(first) == len(set(first)) == 26  # every asset, once
@@ -62,40 +54,6 @@ def test_from_pictures_to_a_story_and_then_only_what_changed(
     assert (grid / "story.png").exists()
 
     assert update(instance) == []
-
-    edit_story(project, "prompt", 3, "一只猫睡在屋顶上")
-    states = {s.key: s for s in Freshness(instance, defs.resolve_asset_graph()).of_story("walk")}
-    assert [key for key, state in states.items() if state.status != "fresh"] == ["prompt_3"]
-    assert update(instance) == ["prompt_3", "panel_3", "story_grid"]
-
-    edit_story(project, "caption", 5, "她停了下来。")
-    assert update(instance) == ["captions", "story_grid"]
-
-    # Back to the first prompt: the panel is in the store, so nothing is drawn.
-    edit_story(project, "prompt", 3, "{女孩}走过第3条街")
-    assert update(instance) == ["prompt_3", "panel_3", "story_grid"]
-    assert metadata_of(instance, "panel_3", str(pair_key("tiny", "walk")))["from_store"] is True
-
-    # A picture that changes nothing but a rejects file: its stage runs, nothing after it.
-    (project / "pictures" / "tiny" / "also-broken.png").write_bytes(b"")
-    assert update(instance) == ["raw_dataset"]
-
-    # A new picture goes all the way: another LoRA, eight other panels.
-    draw_picture(project / "pictures" / "tiny" / "new.png", 64, 5)
-    made = update(instance)
-    assert made == [
-        "raw_dataset",
-        "filtered_dataset",
-        "processed_dataset",
-        "training_cache",
-        "lora_checkpoint",
-        *PANEL_KEYS,
-        "story_grid",
-    ]
-
-    # A file someone deleted is made again, and comes out the same, so that nothing else follows.
-    (project / "assets" / "panels" / "tiny" / "walk" / "6.png").unlink()
-    assert update(instance) == ["panel_6"]
 
 
 def test_an_edit_in_the_launchpad_shows_and_stays_until_the_file_changes(

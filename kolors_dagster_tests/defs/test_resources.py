@@ -1,0 +1,22 @@
+import dagster as dg
+
+from kolors_dagster.definitions import defs
+from kolors_dagster.defs.resources import KolorsResource, model_kept
+
+
+def test_the_model_is_kept_between_runs_only_where_asked_for(instance: dg.DagsterInstance) -> None:
+    assert defs.resolve_job_def("prepare_base_model").execute_in_process(instance=instance).success
+
+    def run(**changes: int) -> object:
+        resource = KolorsResource(device="cpu", **changes)
+        bundle = resource.bundle()
+        assert resource.bundle() is bundle
+        resource.teardown_after_execution(dg.build_init_resource_context())
+        return bundle
+
+    assert run() is not run()
+    with model_kept():
+        kept = run()
+        assert run() is kept
+        assert run(batch_size=2) is not kept
+    assert run(batch_size=2) is not run(batch_size=2)
