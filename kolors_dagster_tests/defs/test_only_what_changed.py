@@ -177,43 +177,51 @@ FROM_IMAGES_ON = [
     ALL,
     ["story_grid"],
 ]
-TRAINED, CACHED = Counter(unet=3), Counter(encode=5, text=1)
-ONE, SEVEN, EIGHT = (
-    Counter(unet=STEPS * GUIDED * n, text=texts, decode=n) for n, texts in ((1, 2), (7, 8), (8, 9))
-)
+LOOKED_AT = 2  # the UNet with the new LoRA and without
+TRAINED, CACHED = Counter(unet=3 + LOOKED_AT), Counter(encode=5, text=1)
+
+
+def drawing(pictures: int, new_texts: int = 0) -> Counter[str]:
+    """Return the calls that `pictures` take; texts that were encoded before are in the store."""
+    return Counter(unet=STEPS * GUIDED * pictures, text=new_texts, decode=pictures)
+
 
 ROWS: dict[str, tuple[Callable[[Project], None], list[list[str]], Counter[str]]] = {
     "a comment": (write_a_comment, [], Counter()),
     "a caption": (panel(5, caption="她停了下来。"), [["captions"], ["story_grid"]], Counter()),
-    "a prompt": (panel(3, prompt="一只猫睡在屋顶上"), [["prompt_3"], ["panel_3"], ["story_grid"]], ONE),
-    "a prompt in the Launchpad": (edit_in_the_launchpad, [["panel_3"], ["story_grid"]], ONE),
+    "a prompt": (
+        panel(3, prompt="一只猫睡在屋顶上"),
+        [["prompt_3"], ["panel_3"], ["story_grid"]],
+        drawing(1, 1),
+    ),
+    "a prompt in the Launchpad": (edit_in_the_launchpad, [["panel_3"], ["story_grid"]], drawing(1, 1)),
     "back to a former prompt": (go_there_and_back, [["prompt_3"], ["panel_3"], ["story_grid"]], Counter()),
     "a negative prompt": (
         panel(2, negative_prompt="雨伞"),
         [["prompt_2"], ["panel_2"], ["story_grid"]],
-        ONE,
+        drawing(1, 1),
     ),
-    "a seed": (panel(8, seed=99), [["prompt_8"], ["panel_8"], ["story_grid"]], ONE),
+    "a seed": (panel(8, seed=99), [["prompt_8"], ["panel_8"], ["story_grid"]], drawing(1)),
     "a character": (
         describe_the_girl_anew,
         [[f"prompt_{n}" for n in range(1, 8)], ALL[:7], ["story_grid"]],
-        SEVEN,
+        drawing(7, 7),
     ),
-    "the LoRA's weight": (weaken_the_lora, [["sampling_recipe"], ALL, ["story_grid"]], EIGHT),
+    "the LoRA's weight": (weaken_the_lora, [["sampling_recipe"], ALL, ["story_grid"]], drawing(8)),
     "a filter that lets more through": (
         style(process=[{"image_shape_filter": {"min_width": 32, "min_height": 32, "any_or_all": "all"}}]),
         [["filtered_dataset"], *FROM_IMAGES_ON],
-        TRAINED + EIGHT + CACHED,
+        TRAINED + drawing(8) + CACHED,
     ),
     "the training recipe": (
         train_longer,
         [["training_recipe"], ["training_cache", "lora_checkpoint"], ALL, ["story_grid"]],
-        Counter(unet=4) + EIGHT,
+        Counter(unet=4 + LOOKED_AT) + drawing(8),
     ),
     "an image": (
         add_a_picture,
         [["raw_dataset"], ["filtered_dataset", "processed_dataset"], *FROM_IMAGES_ON[1:]],
-        TRAINED + EIGHT + CACHED,
+        TRAINED + drawing(8) + CACHED,
     ),
     "a file that is no image": (add_what_is_no_picture, [["raw_dataset"]], Counter()),
     "the same LoRA, trained again": (train_again, [], Counter()),
@@ -233,7 +241,7 @@ def test_exactly_what_the_edit_needs_is_made(project: Project, row: str) -> None
 def test_new_code_of_the_panels_draws_them_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panels, "CODE_VERSION", "next")  # as it stands in a panel's recipe
     change_the_code(*PANEL_KEYS)(project)
-    assert project.update() == ([ALL], EIGHT)  # the pictures are the same, so the page stays
+    assert project.update() == ([ALL], drawing(8))  # the pictures are the same, so the page stays
     assert project.update() == ([], Counter())
 
 
@@ -248,7 +256,7 @@ def test_a_damaged_panel_in_the_store_is_found_told_and_drawn_again(
     with caplog.at_level(logging.WARNING):
         runs, calls = project.update()
     assert runs[0] == ["panel_3"]  # drawn alone it may differ in the last bit, and then the page follows
-    assert calls == ONE
+    assert calls == drawing(1)
     assert f"{stored}: damaged" in caplog.text and "drawing it again" in caplog.text
     assert read_record(stored)["pixels_sha256"] == read_record(panel_3)["pixels_sha256"]
     assert project.update() == ([], Counter())
