@@ -85,7 +85,6 @@ def status(
         print_status(stories[0], style[0], as_json=json)
     elif not print_overview(stories or [], style or [], everything=everything, as_json=json):
         raise typer.Exit(1)
-<<<<<<< HEAD
 
 
 @app.command(epilog="Example: kolors-dagster check star-wish --style ink-wash")
@@ -158,8 +157,6 @@ def gc(
     from kolors_dagster.cli.gc import collect_garbage
 
     collect_garbage(keep, dry_run=dry_run)
-=======
->>>>>>> up
 
 
 @app.command(epilog="Example: kolors-dagster doctor --model kolors")

@@ -128,6 +128,7 @@ def test_too_few_pictures_leave_the_data_set_before_them(project: Path, instance
 
     def export(count: int) -> dg.ExecuteInProcessResult:
         write_jsonl(filtered / "result.jsonl", rows[:count])
+        write_jsonl(filtered / "rejects.jsonl", [])
         return dg.materialize(
             [processed_dataset], instance=instance, partition_key="tiny", raise_on_error=False
         )
