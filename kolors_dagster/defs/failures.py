@@ -6,12 +6,14 @@ from pathlib import Path
 
 import dagster as dg
 
+from kolors_dagster.defs.process import tag_run
 from kolors_dagster.errors import UserError
 
 
 @contextmanager
 def failing_clearly() -> Iterator[None]:
     """Turn a UserError into Dagster's Failure, which shows its message alone and is not retried."""
+    tag_run(dg.OpExecutionContext.get())
     try:
         yield
     except UserError as error:
