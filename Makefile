@@ -1,9 +1,10 @@
 # make story | test | ui | lint | bench | mini; the first of them makes .venv from constraints.txt.
 PYTHON ?= python3
+PORT ?= 3000
 BIN := .venv/bin
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: story test ui lint format bench mini
+.PHONY: story test test-daemon ui lint format bench mini
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -16,9 +17,12 @@ story: .venv/.ready
 test: .venv/.ready
 	$(BIN)/pytest
 
+test-daemon: .venv/.ready  # the real daemon, some minutes
+	$(BIN)/pytest -m daemon --numprocesses 0
+
 ui: .venv/.ready
 	@mkdir -p "$(DAGSTER_HOME)" && cp -n dagster.yaml "$(DAGSTER_HOME)/dagster.yaml" || true
-	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 lint: .venv/.ready
 	$(BIN)/ruff format --check .

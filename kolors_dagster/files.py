@@ -71,6 +71,15 @@ def restore_folder(path: Path) -> None:
         _previous(path).replace(path)
 
 
+def changed_at(path: Path) -> float:
+    """Return when a file or folder was written, or put in its place; 0 if it is not there."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0.0
+    return max(stat.st_mtime, stat.st_ctime)
+
+
 def join_inside(root: Path, *parts: str) -> Path:
     """Join `parts` below `root`; raises UserError if the result would lie outside `root`."""
     joined = root.joinpath(*parts)

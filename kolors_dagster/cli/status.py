@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
 from kolors_dagster.cli.update import describe
 from kolors_dagster.definitions import defs
+from kolors_dagster.defs.automation.outlook import Outlook
 from kolors_dagster.defs.freshness import AssetState, Freshness
 from kolors_dagster.defs.instance import open_instance
 from kolors_dagster.defs.plan import Plan, PlannedItem, pictures_item, story_item, style_item
@@ -22,7 +24,8 @@ _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red"}
 
 def print_status(story: str, style: str, *, as_json: bool) -> None:
     """Print the states of a story's assets, parents first; raises UserError if a file cannot be read."""
-    fresh = Freshness(open_instance(), defs.resolve_asset_graph())
+    instance = open_instance()
+    fresh = Freshness(instance, defs.resolve_asset_graph())
     states = [
         *fresh.of_model(),
         *fresh.of_style(style),
@@ -30,13 +33,15 @@ def print_status(story: str, style: str, *, as_json: bool) -> None:
         *fresh.of_pictures(style, story),
     ]
     if as_json:
-        _print_json({"assets": [asdict(state) for state in states]})
+        tried = _explain_tries(instance, states)
+        _print_json({"assets": [asdict(state) for state in states], "by_itself": tried})
         return
     table = _new_table("asset", "partition", "status", "why")
     for state in states:
         coloured = f"[{_COLOURS[state.status]}]{state.status}[/]"
         table.add_row(state.key, state.partition or "", coloured, "; ".join(state.causes))
     Console().print(table)
+    _print_lines(_explain_tries(instance, states))
 
 
 def print_overview(stories: Sequence[str], styles: Sequence[str], *, everything: bool, as_json: bool) -> bool:
@@ -49,14 +54,26 @@ def print_overview(stories: Sequence[str], styles: Sequence[str], *, everything:
     if not targets.styles and not targets.pairs:
         targets = choose_targets(instance, stories, styles, everything=True)
     plan = Updater(defs, instance, lambda item, wave: None).plan(targets)
+    outdated = [state for one in plan.planned for state in one.outdated()]
     if as_json:
-        _print_json(_as_json(targets, plan))
+        _print_json({**_as_json(targets, plan), "by_itself": _explain_tries(instance, outdated)})
     else:
         _print_matrix(targets, plan)
         _print_reasons(plan)
+        _print_lines(_explain_tries(instance, outdated))
     for name, error in plan.problems.items():
         print(f"error: {name}: {error}", file=sys.stderr)
     return not plan.problems
+
+
+def _explain_tries(instance: dg.DagsterInstance, states: Sequence[AssetState]) -> list[str]:
+    """Return what became of making these by itself, where the daemon tried and failed."""
+    return Outlook(instance, defs.resolve_asset_graph()).explain(states)
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def _print_matrix(targets: Targets, plan: Plan) -> None:

@@ -7,6 +7,7 @@ from kolors_dagster import mini
 from kolors_dagster.dataset.captions import METADATA_FILES
 from kolors_dagster.dataset.sources.folder import IMAGE_SUFFIXES, resolve_folder, walk_folder
 from kolors_dagster.errors import UserError
+from kolors_dagster.files import changed_at
 from kolors_dagster.hashing import hash_file, hash_json
 from kolors_dagster.specs import EmbeddedSource, FolderSource, StyleSpec
 
@@ -27,6 +28,14 @@ def describe_source_state(style: StyleSpec, data_root: Path) -> str:
             file.relative_to(drawings).as_posix(): hash_file(file) for file in drawings.rglob("*.py")
         }
     return hash_json(state)
+
+
+def newest_change(style: StyleSpec, data_root: Path) -> float:
+    """Return when a style's folder of pictures, or anything in it, was changed; 0 for other sources."""
+    if not isinstance(style.source, FolderSource):
+        return 0.0
+    root = data_root / Path(style.source.path).expanduser()
+    return max((changed_at(path) for path in (root, *root.rglob("*"))), default=0.0)
 
 
 def _list_files(source: FolderSource, data_root: Path) -> list[tuple[str, int, int]]:

@@ -67,6 +67,11 @@ class _Place:
         return tuple(name for name in (self.style, self.story) if name is not None)
 
 
+def is_only_source_new(state: AssetState) -> bool:
+    """Say whether the file an asset reads is all that is new, or it was never made or its output is gone."""
+    return state.status == "missing" or state.causes == (_SOURCE_CHANGED.get(state.key),)
+
+
 class Freshness:
     """Answers for assets of one instance; read once, so make a new one after a run."""
 
@@ -108,6 +113,13 @@ class Freshness:
     def of_pictures(self, style: str, story: str) -> list[AssetState]:
         """Return the states of a story's panels and grid in a style."""
         return [self._state(asset, _Place(style, story), None) for asset in PICTURE_ASSETS]
+
+    def last_change(self, asset: str, style: str | None, story: str | None, *, other_than: str = "") -> float:
+        """Return when the asset or something it is made from was made last, but for the run `other_than`."""
+        place = _Place(style, story)
+        near = (asset, *(key.to_user_string() for key in self._nodes(asset).parent_keys))
+        made = (self._made.latest(name, place.partition_of(name)) for name in near)
+        return max((found.timestamp for found in made if found and found.run_id != other_than), default=0.0)
 
     def _state(self, asset: str, place: _Place, source: Callable[[], str] | None) -> AssetState:
         partition = place.partition_of(asset)

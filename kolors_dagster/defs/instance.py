@@ -2,18 +2,15 @@
 
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import dagster as dg
-import psutil
 
 from kolors_dagster.defs.partitions import sync_partitions
+from kolors_dagster.defs.process import PROCESS_TAG, is_gone
 from kolors_dagster.defs.resources import GPU_POOL
 from kolors_dagster.errors import UserError
 from kolors_dagster.paths import PROJECT_ROOT
-
-PROCESS_TAG = ".dagster/kolors_process"  # a leading dot keeps it out of the UI
 
 
 def open_instance() -> dg.DagsterInstance:
@@ -39,32 +36,23 @@ def has_event_log() -> bool:
     return (Path(os.environ.get("DAGSTER_HOME") or PROJECT_ROOT / ".dagster_home") / "dagster.yaml").is_file()
 
 
-def process_tag() -> str:
-    """Return what names this process among all that ever ran: host, pid and start."""
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark as failed the runs whose process on this machine is gone, and give back their place on the GPU.
 
-
-def close_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark as failed the runs whose process on this machine is gone, and give back their place on the GPU."""
+    Returns what was closed, in words.
+    """
+    closed = []
     unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
     for run in instance.get_runs(unfinished):
         tag = run.tags.get(PROCESS_TAG)
-        if tag is not None and _is_gone(tag):
+        if tag is not None and is_gone(tag):
             instance.report_run_failed(
                 run, "its process was killed; the next run goes on from what it finished"
             )
+            closed.append(f"closed run {run.run_id[:8]}, whose process was killed")
     held = instance.event_log_storage.get_concurrency_info(GPU_POOL)
     for run_id in held.active_run_ids | held.pending_run_ids:
         holder = instance.get_run_by_id(run_id)
         if holder is None or holder.is_finished:
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-
-
-def _is_gone(tag: str) -> bool:
-    host, pid, started = tag.rsplit(":", 2)
-    if host != socket.gethostname():
-        return False
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" != started
-    except psutil.NoSuchProcess:
-        return True
+    return closed

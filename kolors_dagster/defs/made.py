@@ -22,10 +22,15 @@ class Made:
     """
 
     storage_id: int
+    run_id: str
     timestamp: float
     data_version: str | None
     provenance: dg.DataProvenance | None
     source_version: str | None
+
+
+# What was described last in this process: the daemon looks every few seconds, and events never change.
+_described: dict[tuple[str, str], dict[str, Made]] = {}  # (its folder, asset) → partition → its latest
 
 
 class MadeAssets:
@@ -46,11 +51,17 @@ class MadeAssets:
         ids = self._instance.get_latest_storage_id_by_partition(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted
         )
-        self._latest |= {(asset, partition): None for partition in wanted}
-        for some in _batched(sorted(ids.values()), _EVENTS_AT_A_TIME):
+        known = _described.setdefault((self._instance.root_directory, asset), {})
+        new = [
+            i for partition, i in ids.items() if partition not in known or known[partition].storage_id != i
+        ]
+        for some in _batched(sorted(new), _EVENTS_AT_A_TIME):
             found = dg.AssetRecordsFilter(key, storage_ids=some)
             for record in self._instance.fetch_materializations(found, limit=len(some)).records:
-                self._latest[asset, record.partition_key] = _describe(record)
+                known[record.partition_key or ""] = _describe(record)
+        self._latest |= {
+            (asset, partition): known.get(partition) if partition in ids else None for partition in wanted
+        }
 
     def latest(self, asset: str, partition: Partition) -> Made | None:
         """Return the latest materialization, or None if there never was one."""
@@ -82,6 +93,7 @@ def _describe(record: dg.EventLogRecord) -> Made:
     source = made.metadata.get(SOURCE_VERSION)
     return Made(
         storage_id=record.storage_id,
+        run_id=record.run_id,
         timestamp=record.timestamp,
         data_version=tags.get(DATA_VERSION),
         provenance=dg.DataProvenance.from_tags(tags),

@@ -14,6 +14,12 @@ def pair_key(style: str, story: str) -> dg.MultiPartitionKey:
     return dg.MultiPartitionKey({"style": style, "story": story})
 
 
+def split_pair(partition: str) -> tuple[str, str]:
+    """Return the style and the story of a picture's partition key."""
+    found = STYLES_AND_STORIES.get_partition_key_from_str(partition).keys_by_dimension
+    return found["style"], found["story"]
+
+
 def sync_partitions(instance: dg.DagsterInstance) -> list[str]:
     """Make the partitions those of the YAML files that are there; return what changed, in words."""
     changes = []
@@ -27,11 +33,3 @@ def sync_partitions(instance: dg.DagsterInstance) -> list[str]:
         changes += [f"new {name} {key}" for key in sorted(wanted - have)]
         changes += [f"removed {name} {key}" for key in sorted(have - wanted)]
     return changes
-
-
-@dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
-def spec_files(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Keep the style and story partitions in step with the YAML files."""
-    return dg.SkipReason(
-        "; ".join(sync_partitions(context.instance)) or "no style or story file came or went"
-    )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from kolors_dagster.defs.outputs import output_file
+from kolors_dagster.defs.process import PROCESS_TAG, process_tag
 from kolors_dagster.files import read_json
 
 STYLE_TAG, STORY_TAG, BASE_MODEL_TAG = "kolors/style", "kolors/story", "kolors/base_model"
@@ -12,9 +13,10 @@ _BY_DIMENSION = {"style": STYLE_TAG, "story": STORY_TAG}
 def tag_run(context: dg.AssetExecutionContext) -> None:
     """Give the run the style, the story and the base model of the asset it makes, where it lacks them.
 
-    The command line tags its runs itself; those of the Launchpad and of automation get theirs here.
+    The command line tags its runs itself; those of the Launchpad and of automation get theirs here. One tag
+    names the process, so that another can tell when it is gone.
     """
-    wanted = _tags_of_partition(context)
+    wanted = {PROCESS_TAG: process_tag(), **_tags_of_partition(context)}
     recorded = output_file("base_model")
     if recorded.is_file():
         wanted[BASE_MODEL_TAG] = read_json(recorded)["name"]

@@ -5,24 +5,56 @@ another, the asset is stale. An edit in the Launchpad stays until the file itsel
 """
 
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
 
-from kolors_dagster.dataset.source_state import describe_source_state
-from kolors_dagster.files import join_inside
+from kolors_dagster.dataset.source_state import describe_source_state, newest_change
+from kolors_dagster.files import changed_at, join_inside
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.paths import data_root, stories_folder, styles_folder
 from kolors_dagster.specs import PANELS, StorySpec, StyleSpec, load_story, load_style
+
+S = TypeVar("S", StyleSpec, StorySpec)
 
 SOURCE_VERSION = "source_version"
 
 
 def read_style(name: str) -> StyleSpec:
     """Read a style by its name; raises SpecError."""
-    return load_style(join_inside(styles_folder(), f"{name}.yaml"))
+    return _read(load_style, join_inside(styles_folder(), f"{name}.yaml"))
 
 
 def read_story(name: str) -> StorySpec:
     """Read a story by its name; raises SpecError."""
-    return load_story(join_inside(stories_folder(), f"{name}.yaml"))
+    return _read(load_story, join_inside(stories_folder(), f"{name}.yaml"))
+
+
+def _read(load: Callable[[Path], S], path: Path) -> S:
+    """Read a file again only when it changed: the daemon asks for all of them every few seconds."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return load(path)  # says what is wrong
+    return _read_once(load, path, (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino))
+
+
+@lru_cache(maxsize=10_000)
+def _read_once(load: Callable[[Path], S], path: Path, state: tuple[int, ...]) -> S:
+    return load(path)
+
+
+def source_changed_at(asset: str, style: str | None, story: str | None) -> float:
+    """Return when the file or the folder of images that an asset reads was changed; 0 if it reads none.
+
+    Raises SpecError if a style's file cannot be read.
+    """
+    if asset in STORY_SOURCES and story is not None:
+        return changed_at(stories_folder() / f"{story}.yaml")
+    if asset not in STYLE_SOURCES or style is None:
+        return 0.0
+    file = changed_at(styles_folder() / f"{style}.yaml")
+    return max(file, newest_change(read_style(style), data_root())) if asset == "raw_dataset" else file
 
 
 def raw_dataset_version(style: StyleSpec) -> str:

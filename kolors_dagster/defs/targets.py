@@ -56,7 +56,7 @@ def choose_targets(
     if everything or (stories and styles):
         chosen = styles or all_styles
         return Targets(chosen, [(style, story) for style in chosen for story in stories or all_stories])
-    drawn = [(style, story) for style, story in _drawn_pairs(instance) if style in (styles or all_styles)]
+    drawn = [(style, story) for style, story in drawn_pairs(instance) if style in (styles or all_styles)]
     if not stories:
         return Targets(styles or _trained_styles(instance), drawn)
     for name in stories:
@@ -68,7 +68,7 @@ def choose_targets(
     return Targets([], [(style, story) for style, story in drawn if story in stories])
 
 
-def _drawn_pairs(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
+def drawn_pairs(instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
     """Yield each (style, story) that was ever drawn and whose files are still there."""
     drawn = instance.get_materialized_partitions(dg.AssetKey("story_grid"))
     styles, stories = (sorted(instance.get_dynamic_partitions(name)) for name in ("style", "story"))

@@ -7,8 +7,8 @@ from itertools import groupby
 import dagster as dg
 
 from kolors_dagster.defs.freshness import AssetState, Freshness
-from kolors_dagster.defs.instance import PROCESS_TAG, process_tag
 from kolors_dagster.defs.plan import Item, Plan, find_blocked, make_plan, split_wave
+from kolors_dagster.defs.process import PROCESS_TAG, process_tag
 from kolors_dagster.defs.resources import chosen_model, model_kept
 from kolors_dagster.defs.targets import Targets
 from kolors_dagster.errors import UserError

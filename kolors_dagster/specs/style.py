@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from kolors_dagster.specs.base import Name, Spec, Text, mistake
 from kolors_dagster.specs.recipes import TrainingRecipe
+from kolors_dagster.specs.schedule import Schedule
 
 
 class EmbeddedSource(Spec):
@@ -63,6 +64,10 @@ class StyleSpec(Spec):
         DEFAULT_PROCESS, description="Data-Juicer's operators in order, each `name: {parameter: value}`."
     )
     training: TrainingRecipe = Field(TrainingRecipe(), description="How the LoRA is trained.")
+    retrain: Schedule | None = Field(
+        None,
+        description="When to train again by itself if something is new (cron, local time); empty: never.",
+    )
 
     @field_validator("process")
     @classmethod
