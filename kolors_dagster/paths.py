@@ -6,6 +6,7 @@ from pathlib import Path
 from kolors_dagster.files import join_inside
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+EMBEDDING_STORE = "embedding_store"  # its folder among the assets
 
 
 def data_root() -> Path:

@@ -10,7 +10,7 @@ from kolors_dagster.hashing import hash_json
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.checked_tensors import read_tensors, write_tensors
 from kolors_dagster.kolors.text import TextEmbeddings
-from kolors_dagster.paths import asset_folder
+from kolors_dagster.paths import EMBEDDING_STORE, asset_folder
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class EmbeddingStore:
     """
 
     def __init__(self, base_model: BaseModel, device: torch.device, dtype: torch.dtype) -> None:
-        self._root = asset_folder("embedding_store")
+        self._root = asset_folder(EMBEDDING_STORE)
         encoder = {name: sha256 for name, sha256 in base_model.files.items() if _is_of_encoder(name)}
         self._arithmetic = [encoder, device.type, str(dtype)]
 
@@ -41,7 +41,8 @@ class EmbeddingStore:
     def put(self, text: str, embeddings: TextEmbeddings) -> None:
         """Keep the embeddings (one row) of `text`."""
         tensors = {"hidden_states": embeddings.hidden_states, "pooled": embeddings.pooled}
-        write_tensors(self._path(text), {name: tensor.cpu() for name, tensor in tensors.items()}, {})
+        facts = {"text": text}
+        write_tensors(self._path(text), {name: tensor.cpu() for name, tensor in tensors.items()}, facts)
 
     def _path(self, text: str) -> Path:
         key = hash_json([*self._arithmetic, text])

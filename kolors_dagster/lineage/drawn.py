@@ -24,6 +24,8 @@ class Drawn:
     number: int
     lora_sha256: str
     recipe_key: str
+    texts: tuple[str, str]
+    """Its prompt and its negative prompt."""
 
 
 def list_drawn(folder: Path) -> Iterator[Drawn]:
@@ -45,6 +47,7 @@ def _read_panel(path: Path, record: dict[str, Any]) -> Drawn:
         number=recipe["number"],
         lora_sha256=recipe["lora_sha256"],
         recipe_key=record["recipe_key"],
+        texts=(recipe["prompt"], recipe["negative_prompt"]),
     )
 
 

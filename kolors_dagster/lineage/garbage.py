@@ -1,5 +1,6 @@
 """What of the assets can be deleted without losing a current picture, a current LoRA or anybody's history."""
 
+import json
 import os
 import re
 import shutil
@@ -9,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from safetensors import SafetensorError, safe_open
 
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.lineage.drawn import list_drawn
 from kolors_dagster.lineage.lora_store import LoraStore
+from kolors_dagster.paths import EMBEDDING_STORE
 from kolors_dagster.story.store import PanelStore
 
 _ASIDE = re.compile(r"\..+\.(\d+)(\.[^.]+)?")  # .NAME.PID and .NAME.PID.SUFFIX, as files.py writes them
@@ -47,13 +50,15 @@ class Garbage:
 def find_garbage(places: Places, keep: int) -> list[Garbage]:
     """Return what can go: LoRAs and stored panels beyond the newest `keep`, and what killed runs left behind.
 
-    Kept in any case: the LoRA of every style; the LoRA and the stored file of every panel that a story or its
-    grid shows now; every LoRA's manifest, so that its history can still be told.
+    An embedding goes when no picture is of its text. Kept in any case: the LoRA of every style; the LoRA and
+    the stored file of every panel that a story or its grid shows now; every LoRA's manifest, so that its
+    history can still be told.
     """
     current = [*list_drawn(places.panels), *list_drawn(places.grids)]
     garbage = [
         *_find_loras(places, keep, {panel.lora_sha256 for panel in current}),
         *_find_panels(keep, {panel.recipe_key for panel in current}),
+        *_find_embeddings(places.root, {text for panel in current for text in panel.texts}),
         *_find_checkpoints(places),
         *_find_leftovers(places.root),
     ]
@@ -96,6 +101,18 @@ def _find_panels(keep: int, needed: set[str]) -> Iterator[Garbage]:
         newer[place] += 1
         if newer[place] > keep and panel.recipe_key not in needed:
             yield _describe(panel.path, f"old panel {panel.number} of {panel.story} in {panel.style}")
+
+
+def _find_embeddings(root: Path, needed: set[str]) -> Iterator[Garbage]:
+    for path in sorted((root / EMBEDDING_STORE).glob("*/[!.]*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                text = json.loads(file.metadata()["facts"])["text"]
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+            yield _describe(path, "damaged embedding")
+            continue
+        if text not in needed:
+            yield _describe(path, "embedding of a text that no picture is of")
 
 
 def _find_checkpoints(places: Places) -> Iterator[Garbage]:

@@ -7,7 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.embedding_store import EmbeddingStore
+from kolors_dagster.kolors.text import TextEmbeddings
 from kolors_dagster.lineage.garbage import Garbage, Places, find_garbage, remove_garbage
 from kolors_dagster.lineage.lora_store import LoraStore
 from kolors_dagster.story.provenance import composed_record, panel_record, write_composed, write_panel
@@ -185,3 +189,19 @@ def test_nothing_outside_is_touched(project: Project, tmp_path: Path) -> None:
     assert [found.path for found in find_garbage(project.places, keep=0)] == [aside]
     list(remove_garbage([Garbage(aside, 0, "")]))
     assert not aside.is_symlink() and sorted(path for path in outside.rglob("*")) == before
+
+
+def test_embeddings_of_texts_that_no_picture_is_of_go(project: Project) -> None:
+    project.draw(project.train(), seed=1)
+    model = BaseModel("m", Path(), {}, {}, "v", 64, 2)
+    store = EmbeddingStore(model, torch.device("cpu"), torch.float32)
+    embeddings = TextEmbeddings(torch.randn(1, 256, 4), torch.randn(1, 4))
+    texts = {RECIPE.prompt, RECIPE.negative_prompt, "后来不要了"}
+    for text in texts:
+        store.put(text, embeddings)
+    assert len(project.garbage(keep=9)) == 1
+    list(remove_garbage(find_garbage(project.places, keep=9)))
+    assert {text for text in texts if store.find(text)} == texts - {"后来不要了"}
+    damaged = next((project.root / "embedding_store").glob("*/*.safetensors"))
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    assert project.garbage(keep=9) == {damaged}
