@@ -19,7 +19,7 @@ from kolors_dagster.kolors.training_checkpoint import Checkpoint, save_checkpoin
 from kolors_dagster.kolors.training_precision import choose_loss_scale
 from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
-from kolors_dagster.specs import TrainingRecipe
+from kolors_dagster.specs import FilledRecipe
 
 # Reading a loss makes a GPU wait for it, so it is not done at every step.
 _STEPS_BETWEEN_LOOKS = 10
@@ -34,7 +34,7 @@ class LoraTraining(LightningModule):
     dozen pictures are no material.
     """
 
-    def __init__(self, unet: KolorsUNet, recipe: TrainingRecipe, resolution: int) -> None:
+    def __init__(self, unet: KolorsUNet, recipe: FilledRecipe) -> None:
         super().__init__()
         self.unet = unet.train()
         self.recipe = recipe
@@ -44,7 +44,9 @@ class LoraTraining(LightningModule):
         self.frozen_dtype = frozen.dtype
         self.loss_scale = choose_loss_scale(frozen.dtype)
         self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
-        self.time_ids = make_time_ids(resolution, resolution, recipe.batch_size, frozen.device, torch.float32)
+        self.time_ids = make_time_ids(
+            recipe.resolution, recipe.resolution, recipe.batch_size, frozen.device, torch.float32
+        )
         self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.learning_rate, fused=True)
 
     def training_step(self, batch: StepBatch, batch_index: int) -> Tensor:

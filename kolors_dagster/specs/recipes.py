@@ -1,4 +1,7 @@
-"""How to train a LoRA and how to draw with it. Every default is the course notebook's, where it had one."""
+"""How to train a LoRA and how to draw with it.
+
+Every default is the course notebook's, where it had one, or left to the base model (`kolors.base_model`).
+"""
 
 from typing import Literal
 
@@ -11,8 +14,14 @@ class TrainingRecipe(Spec):
     """How a style's LoRA is trained."""
 
     rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA matrices.")
-    alpha: float = Field(4.0, gt=0, description="LoRA alpha; the update is scaled by alpha / rank.")
-    learning_rate: float = Field(1e-4, gt=0, lt=1, description="AdamW's learning rate, constant.")
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        description="LoRA alpha, the update is scaled by alpha / rank; empty: the base model's own.",
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, lt=1, description="AdamW's learning rate, constant; empty: the base model's own."
+    )
     steps: int = Field(500, ge=1, description="Optimizer steps.")
     batch_size: int = Field(1, ge=1, description="Images per step.")
     resolution: int | None = Field(
@@ -38,6 +47,14 @@ class TrainingRecipe(Spec):
     checkpoint_every: int = Field(
         100, ge=1, description="Steps between checkpoints a killed run resumes from."
     )
+
+
+class FilledRecipe(TrainingRecipe):
+    """A training recipe in which nothing is left to the base model."""
+
+    alpha: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, lt=1)
+    resolution: int = Field(ge=64, multiple_of=8)
 
 
 class SamplingRecipe(Spec):

@@ -99,6 +99,16 @@ def test_the_header_says_what_it_was_trained_on(trained: Path, cache: Path, base
     assert str(cache.parent) not in json.dumps(header)
 
 
+def test_what_the_recipe_leaves_to_the_base_model_is_recorded(
+    tmp_path: Path, cache: Path, base_model: BaseModel
+) -> None:
+    train(cache, base_model, tmp_path, steps=1, learning_rate=None, alpha=None)
+    with safe_open(tmp_path / "lora" / "lora.safetensors", framework="pt") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+    assert recipe["learning_rate"] == base_model.default_learning_rate != 1e-4
+    assert recipe["alpha"] == base_model.default_alpha
+
+
 def test_agrees_with_peft_on_diffusers_unet(
     tmp_path: Path, trained: Path, cache: Path, base_model: BaseModel
 ) -> None:
