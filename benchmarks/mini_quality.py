@@ -58,7 +58,7 @@ def prepare(work: Path, scenes: Path, count: int, lessons: int, steps: int) -> N
             "style": measure_style(judge, rendered, style)
         }
         report("the judge, on held-out drawn scenes", drawn_as=style, **figures)
-    kept = pictures[styles == 0]
+    kept = pictures[: len(pictures) - lessons * len(ALL_STYLES)]
     torch.save(torch.cat([thumbnails(part) for part in kept.split(1024)]).half(), work / "thumbnails.pt")
     torch.save(drawn, work / "drawn.pt")
     torch.save(judge.state_dict(), work / "judge.pt")

@@ -19,9 +19,14 @@ from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 DEFAULT_STEPS = 50  # Kolors' own; a model may say otherwise in model_index.json
 DEFAULT_STEPS_KEY = "_default_steps"
-DEFAULT_LEARNING_RATE, DEFAULT_ALPHA = 1e-4, 4.0  # the course notebook's, for Kolors; likewise
+DEFAULT_LEARNING_RATE, DEFAULT_ALPHA, DEFAULT_SNR_GAMMA = (
+    1e-4,
+    4.0,
+    0.0,
+)  # the course notebook's, for Kolors; likewise
 DEFAULT_LEARNING_RATE_KEY = "_default_lora_learning_rate"
 DEFAULT_ALPHA_KEY = "_default_lora_alpha"
+DEFAULT_SNR_GAMMA_KEY = "_default_lora_snr_gamma"
 _PIXELS_PER_LATENT = 8
 _BLOCK = 2**23
 
@@ -32,7 +37,7 @@ class BaseModel:
 
     `files` and `sizes` go by paths relative to `folder`: sha256 and bytes. `version` is a hash of `files`;
     `default_size` is the side in pixels it draws best, `default_steps` how many steps it takes. A LoRA is
-    trained at `default_learning_rate` and `default_alpha` unless its recipe says otherwise.
+    trained with the other defaults unless its recipe says otherwise.
     """
 
     name: str
@@ -44,12 +49,14 @@ class BaseModel:
     default_steps: int
     default_learning_rate: float = DEFAULT_LEARNING_RATE
     default_alpha: float = DEFAULT_ALPHA
+    default_snr_gamma: float = DEFAULT_SNR_GAMMA
 
     def fill_recipe(self, recipe: TrainingRecipe) -> FilledRecipe:
         """Return the recipe with this model's own numbers where it has none."""
         own = {
             "learning_rate": self.default_learning_rate,
             "alpha": self.default_alpha,
+            "snr_gamma": self.default_snr_gamma,
             "resolution": self.default_size,
         }
         return FilledRecipe.model_validate(own | recipe.model_dump(exclude_none=True))
@@ -100,6 +107,7 @@ def describe_base_model(name: str, folder: Path) -> BaseModel:
         default_steps=int(index.get(DEFAULT_STEPS_KEY, DEFAULT_STEPS)),
         default_learning_rate=float(index.get(DEFAULT_LEARNING_RATE_KEY, DEFAULT_LEARNING_RATE)),
         default_alpha=float(index.get(DEFAULT_ALPHA_KEY, DEFAULT_ALPHA)),
+        default_snr_gamma=float(index.get(DEFAULT_SNR_GAMMA_KEY, DEFAULT_SNR_GAMMA)),
     )
 
 

@@ -24,7 +24,7 @@ from kolors_dagster.kolors.training_steps import TrainingSteps
 from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 # Raise it when a change makes the same inputs give another LoRA: old checkpoints are then not resumed from.
-_TRAINING_VERSION = 1
+_TRAINING_VERSION = 2
 
 
 def train_lora(
@@ -65,7 +65,9 @@ def train_lora(
             training.restore(checkpoint)
         first = training.step
         schedule = load_noise_schedule(base_model.folder)
-        steps = TrainingSteps(samples, schedule, recipe.batch_size, recipe.seed, first, recipe.steps)
+        steps = TrainingSteps(
+            samples, schedule, recipe.batch_size, recipe.seed, first, recipe.steps, filled.snr_gamma
+        )
         fit_start = time.perf_counter()
         fit(training, steps, device, checkpoints, key)
         seconds_per_step = (time.perf_counter() - fit_start) / len(steps)

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from kolors_dagster.errors import UserError
@@ -58,7 +57,8 @@ class LoraTraining(LightningModule):
             batch.pooled.to(self.frozen_dtype),
             self.time_ids,
         )
-        loss = functional.mse_loss(predicted.float(), batch.noise)
+        errors = (predicted.float() - batch.noise).square().flatten(1).mean(dim=1)
+        loss = (errors * batch.weights).mean()
         self.losses[self.step] = loss.detach()
         return loss * self.loss_scale
 

@@ -7,6 +7,7 @@ from kolors_dagster.hashing import hash_file, hash_json
 from kolors_dagster.kolors.base_model import (
     DEFAULT_ALPHA_KEY,
     DEFAULT_LEARNING_RATE_KEY,
+    DEFAULT_SNR_GAMMA_KEY,
     DEFAULT_STEPS_KEY,
 )
 from kolors_dagster.kolors.request import MAX_TOKENS
@@ -15,7 +16,8 @@ TOKENIZER_MODEL = Path(__file__).parent / "assets" / "tokenizer.model"
 WEIGHTS = Path(__file__).parent / "weights"
 RECIPE_FILE = ".recipe"
 DEFAULT_STEPS = 20
-LORA_LEARNING_RATE, LORA_ALPHA = 3e-3, 16.0  # a small model takes larger steps than Kolors
+# A small model takes larger steps than Kolors, and learns a style from its colours and layout first.
+LORA_LEARNING_RATE, LORA_ALPHA, LORA_SNR_GAMMA = 1e-3, 16.0, 1.0
 
 TEXT_ENCODER: dict[str, Any] = {
     "_class_name": "ChatGLMModel",
@@ -122,6 +124,7 @@ MODEL_INDEX: dict[str, Any] = {
     DEFAULT_STEPS_KEY: DEFAULT_STEPS,
     DEFAULT_LEARNING_RATE_KEY: LORA_LEARNING_RATE,
     DEFAULT_ALPHA_KEY: LORA_ALPHA,
+    DEFAULT_SNR_GAMMA_KEY: LORA_SNR_GAMMA,
     "force_zeros_for_empty_prompt": False,
     "scheduler": ["diffusers", "EulerDiscreteScheduler"],
     "text_encoder": ["kolors", "ChatGLMModel"],

@@ -22,6 +22,12 @@ class TrainingRecipe(Spec):
     learning_rate: float | None = Field(
         None, gt=0, lt=1, description="AdamW's learning rate, constant; empty: the base model's own."
     )
+    snr_gamma: float | None = Field(
+        None,
+        ge=0,
+        description="Min-SNR weighting of timesteps (Hang et al., 2023): smaller looks more at colours and "
+        "layout, less at detail; 0 weighs all alike; empty: the base model's own.",
+    )
     steps: int = Field(500, ge=1, description="Optimizer steps.")
     batch_size: int = Field(1, ge=1, description="Images per step.")
     resolution: int | None = Field(
@@ -54,6 +60,7 @@ class FilledRecipe(TrainingRecipe):
 
     alpha: float = Field(gt=0)
     learning_rate: float = Field(gt=0, lt=1)
+    snr_gamma: float = Field(ge=0)
     resolution: int = Field(ge=64, multiple_of=8)
 
 

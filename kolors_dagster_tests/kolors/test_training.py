@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import torch
 from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
-from diffusers import DiffusionPipeline, KolorsPipeline, UNet2DConditionModel
+from diffusers import DDPMScheduler, DiffusionPipeline, KolorsPipeline, UNet2DConditionModel
 from diffusers.pipelines.kolors.text_encoder import ChatGLMModel
+from diffusers.training_utils import compute_snr
 from peft import LoraConfig
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -29,7 +30,7 @@ from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, load_lora, save_lora
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.kolors.training_record import TrainingReport
-from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps
+from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps, weigh_timesteps
 from kolors_dagster.specs import TrainingRecipe
 from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
     CPU,
@@ -102,11 +103,32 @@ def test_the_header_says_what_it_was_trained_on(trained: Path, cache: Path, base
 def test_what_the_recipe_leaves_to_the_base_model_is_recorded(
     tmp_path: Path, cache: Path, base_model: BaseModel
 ) -> None:
-    train(cache, base_model, tmp_path, steps=1, learning_rate=None, alpha=None)
+    train(cache, base_model, tmp_path, steps=1, learning_rate=None, alpha=None, snr_gamma=None)
     with safe_open(tmp_path / "lora" / "lora.safetensors", framework="pt") as file:
         recipe = json.loads(file.metadata()["recipe"])
     assert recipe["learning_rate"] == base_model.default_learning_rate != 1e-4
     assert recipe["alpha"] == base_model.default_alpha
+    assert recipe["snr_gamma"] == base_model.default_snr_gamma
+
+
+def test_weights_of_timesteps_are_those_of_diffusers() -> None:
+    schedule = DDPMScheduler(beta_schedule="scaled_linear", num_train_timesteps=1100)
+    snr = compute_snr(schedule, torch.arange(1100))
+    expected = torch.minimum(snr, torch.tensor(5.0)) / snr
+    assert torch.allclose(weigh_timesteps(schedule.alphas_cumprod, 5.0), expected)
+    assert torch.equal(weigh_timesteps(schedule.alphas_cumprod, 0.0), torch.ones(1100))
+
+
+def test_weights_change_what_is_learnt(
+    tmp_path: Path, trained: Path, cache: Path, base_model: BaseModel
+) -> None:
+    train(cache, base_model, tmp_path, snr_gamma=0.1)
+    losses = [
+        [float(line.split(",")[1]) for line in (folder / "loss.csv").read_text().splitlines()[1:]]
+        for folder in (tmp_path / "lora", trained)
+    ]
+    assert sum(losses[0]) < 0.8 * sum(losses[1])
+    assert read_folder(tmp_path / "lora") != read_folder(trained)
 
 
 def test_agrees_with_peft_on_diffusers_unet(

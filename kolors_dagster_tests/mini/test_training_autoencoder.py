@@ -24,7 +24,7 @@ def test_strange_pictures_stay_pictures_and_most_stay_plain() -> None:
     plain = (strange == pixels).flatten(1).all(dim=1).float().mean()
     assert 0.6 < plain < 0.98
     grey = (strange - strange.mean(dim=1, keepdim=True)).abs().flatten(1).mean(dim=1)
-    assert grey.min() < 0.3 * grey.max()
+    assert grey.min() < 0.5 * grey.max()
     assert torch.equal(strange, make_strange(pixels, torch.Generator().manual_seed(1)))
 
 
