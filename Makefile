@@ -36,6 +36,6 @@ format: .venv/.ready
 bench: .venv/.ready  # needs a GPU with 24 GiB
 	$(BIN)/python -m benchmarks.full_size
 
-mini: .venv/.ready  # needs a GPU and 16 cores; a quarter of an hour on one H100
+mini: .venv/.ready  # needs GPUs and cores; a quarter of an hour on two H100s with 32 cores
 	$(BIN)/python -m kolors_dagster.mini.training --work mini_training
 	cp mini_training/weights/*.safetensors kolors_dagster/mini/weights/

@@ -1,4 +1,4 @@
-"""A judge of pictures: a small network that reads a scene's attributes, trained on drawn scenes alone."""
+"""A judge of pictures: a small network that reads attributes and style, trained on drawn scenes alone."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kolors_dagster.mini.drawings.scene import ATTRIBUTES
+from benchmarks.mini_scenes import ALL_STYLES, JUDGED_SIDE
+from kolors_dagster.mini.drawings.scene import ATTRIBUTES, Scene
 
 JUDGED = ("hair_colour", "hair_length", "dress_colour", "place", "pose")
+_HEADS = {**{name: len(ATTRIBUTES[name]) for name in (*JUDGED, "thing")}, "style": len(ALL_STYLES)}
 _NAMES = list(ATTRIBUTES)
-_SIDE = 128
 
 
 class Judge(nn.Module):
-    """Pictures (n, 3, 128, 128) in [-1, 1] to logits for every judged attribute."""
+    """Pictures (n, 3, 128, 128) in [-1, 1] to logits for every judged attribute, thing and style."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,10 +33,10 @@ class Judge(nn.Module):
             nn.Flatten(),
         ]
         self.features = nn.Sequential(*layers, nn.Linear(16 * widths[-1], 512), nn.SiLU(), nn.Dropout(0.2))
-        self.heads = nn.ModuleList(nn.Linear(512, len(ATTRIBUTES[name])) for name in JUDGED)
+        self.heads = nn.ModuleList(nn.Linear(512, count) for count in _HEADS.values())
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
-        """Return logits (n, values) for each of `JUDGED`."""
+        """Return logits (n, values) for each of `JUDGED`, thing and style."""
         features = self.features(pixels)
         return [head(features) for head in self.heads]
 
@@ -59,41 +60,56 @@ class _Block(nn.Module):
 def shrink(pictures: Tensor) -> Tensor:
     """Return bytes (n, h, w, 3) as (n, 3, 128, 128) in [-1, 1]."""
     pixels = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
-    return functional.interpolate(pixels, size=(_SIDE, _SIDE), mode="area")
+    return functional.interpolate(pixels, size=(JUDGED_SIDE, JUDGED_SIDE), mode="area")
 
 
-def load_scenes(folder: Path, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return small plain training pictures (n, 3, 128, 128) in fp16 and their labels (n, attributes)."""
+def load_lessons(
+    scenes: Path, count: int, styled: Path, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return pictures (n, 3, 128, 128) in fp16, attributes and style numbers.
+
+    First `count` training pictures out of the shards in `scenes`, then those of `draw_lessons`.
+    """
     pictures, labels = [], []
-    for path in sorted(folder.glob("*.npz")):
+    for path in sorted(scenes.glob("*.npz")):
         with np.load(path) as shard:
-            if shard["styled"]:
-                continue
             pictures.append(shrink(torch.from_numpy(shard["pictures"]).to(device)).half())
-            labels.append(torch.from_numpy(shard["labels"].astype(np.int64)).to(device))
+            labels.append(torch.from_numpy(shard["labels"].astype(np.int64)))
         if sum(map(len, labels)) >= count:
             break
-    return torch.cat(pictures), torch.cat(labels)
+    styles = torch.zeros(sum(map(len, labels)), dtype=torch.int64)
+    with np.load(styled) as lessons:
+        pictures += [
+            shrink(part.to(device)).half() for part in torch.from_numpy(lessons["pictures"]).split(512)
+        ]
+        labels.append(torch.from_numpy(lessons["labels"].astype(np.int64)))
+        styles = torch.cat([styles, torch.from_numpy(lessons["styles"])])
+    return torch.cat(pictures), torch.cat(labels).to(device), styles.to(device)
 
 
-def train_judge(pictures: Tensor, labels: Tensor, steps: int, batch: int = 256) -> Judge:
-    """Train a judge on drawn scenes; what a close-up or tied hair hides is not asked for."""
+def train_judge(pictures: Tensor, labels: Tensor, styles: Tensor, steps: int, batch: int = 256) -> Judge:
+    """Train a judge on drawn scenes, half of each batch in the plain style.
+
+    What a close-up or tied hair hides is not asked for.
+    """
     torch.manual_seed(0)
     device = pictures.device
     judge = Judge().to(device).train()
+    schedule_length = max(2, steps)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=1e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps, pct_start=0.1)
-    close = labels[:, _NAMES.index("framing")] == ATTRIBUTES["framing"].index("close")
-    tied = labels[:, _NAMES.index("hair_tie")] != 0
-    ignored = {"pose": close, "hair_length": tied, "dress_colour": torch.zeros_like(tied)}
-    targets = []
-    for name in JUDGED:
-        target = labels[:, _NAMES.index(name)].clone()
-        target[ignored.get(name, torch.zeros_like(tied))] = -100
-        targets.append(target)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 1.5e-3, total_steps=schedule_length, pct_start=0.1
+    )
+    targets = _targets(labels, styles)
+    groups = [(styles == 0).nonzero()[:, 0], (styles > 0).nonzero()[:, 0]]
     generator = torch.Generator(device).manual_seed(0)
     for _ in range(steps):
-        rows = torch.randint(len(pictures), (batch,), generator=generator, device=device)
+        rows = torch.cat(
+            [
+                group[torch.randint(len(group), (batch // 2,), generator=generator, device=device)]
+                for group in groups
+            ]
+        )
         pixels = _disturb(pictures[rows].float(), generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits = judge(pixels)
@@ -106,6 +122,18 @@ def train_judge(pictures: Tensor, labels: Tensor, steps: int, batch: int = 256) 
         optimizer.step()
         schedule.step()
     return judge.eval()
+
+
+def _targets(labels: Tensor, styles: Tensor) -> list[Tensor]:
+    close = labels[:, _NAMES.index("framing")] == ATTRIBUTES["framing"].index("close")
+    ignored = {"pose": close, "thing": close, "hair_length": labels[:, _NAMES.index("hair_tie")] != 0}
+    targets = []
+    for name in _HEADS:
+        target = styles.clone() if name == "style" else labels[:, _NAMES.index(name)].clone()
+        if name in ignored:
+            target[ignored[name]] = -100
+        targets.append(target)
+    return targets
 
 
 def _disturb(pixels: Tensor, generator: torch.Generator) -> Tensor:
@@ -125,12 +153,30 @@ def _disturb(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def judge_pictures(judge: Judge, pictures: Tensor) -> Tensor:
-    """Return the number of each judged attribute's value, (n, 5)."""
+def read(judge: Judge, pictures: Tensor) -> dict[str, Tensor]:
+    """Return what the judge sees in pictures (bytes): the number of a value (n,) for each of its heads."""
     device = next(judge.parameters()).device
-    answers = []
-    for part in pictures.split(128):
-        answers.append(
-            torch.stack([logits.argmax(dim=1) for logits in judge(shrink(part.to(device)))], dim=1)
-        )
-    return torch.cat(answers)
+    answers = [
+        torch.stack([logits.argmax(dim=1) for logits in judge(shrink(part.to(device)))], dim=1).cpu()
+        for part in pictures.split(128)
+    ]
+    return dict(zip(_HEADS, torch.cat(answers).unbind(dim=1), strict=True))
+
+
+def measure_accuracy(judge: Judge, pictures: Tensor, scenes: list[Scene]) -> dict[str, float]:
+    """Return the share of pictures in which the judge sees what the scene says, by attribute."""
+    seen = read(judge, pictures)
+    right = torch.stack(
+        [
+            seen[name] == torch.tensor([ATTRIBUTES[name].index(getattr(scene, name)) for scene in scenes])
+            for name in JUDGED
+        ],
+        dim=1,
+    ).float()
+    shares = {name: round(float(share), 3) for name, share in zip(JUDGED, right.mean(dim=0), strict=True)}
+    return shares | {"all five": round(float(right.prod(dim=1).mean()), 3)}
+
+
+def measure_style(judge: Judge, pictures: Tensor, style: str) -> float:
+    """Return the share of pictures in which the judge sees `style`."""
+    return round(float((read(judge, pictures)["style"] == ALL_STYLES.index(style)).float().mean()), 3)

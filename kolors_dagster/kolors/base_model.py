@@ -15,9 +15,18 @@ from kolors_dagster.files import write_json
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.kolors.layout import find_layout, read_json
 from kolors_dagster.paths import data_root
+from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 DEFAULT_STEPS = 50  # Kolors' own; a model may say otherwise in model_index.json
 DEFAULT_STEPS_KEY = "_default_steps"
+DEFAULT_LEARNING_RATE, DEFAULT_ALPHA, DEFAULT_SNR_GAMMA = (
+    1e-4,
+    4.0,
+    0.0,
+)  # the course notebook's, for Kolors; likewise
+DEFAULT_LEARNING_RATE_KEY = "_default_lora_learning_rate"
+DEFAULT_ALPHA_KEY = "_default_lora_alpha"
+DEFAULT_SNR_GAMMA_KEY = "_default_lora_snr_gamma"
 _PIXELS_PER_LATENT = 8
 _BLOCK = 2**23
 
@@ -27,7 +36,8 @@ class BaseModel:
     """One verified base model.
 
     `files` and `sizes` go by paths relative to `folder`: sha256 and bytes. `version` is a hash of `files`;
-    `default_size` is the side in pixels it draws best, `default_steps` how many steps it takes.
+    `default_size` is the side in pixels it draws best, `default_steps` how many steps it takes. A LoRA is
+    trained with the other defaults unless its recipe says otherwise.
     """
 
     name: str
@@ -37,6 +47,19 @@ class BaseModel:
     version: str
     default_size: int
     default_steps: int
+    default_learning_rate: float = DEFAULT_LEARNING_RATE
+    default_alpha: float = DEFAULT_ALPHA
+    default_snr_gamma: float = DEFAULT_SNR_GAMMA
+
+    def fill_recipe(self, recipe: TrainingRecipe) -> FilledRecipe:
+        """Return the recipe with this model's own numbers where it has none."""
+        own = {
+            "learning_rate": self.default_learning_rate,
+            "alpha": self.default_alpha,
+            "snr_gamma": self.default_snr_gamma,
+            "resolution": self.default_size,
+        }
+        return FilledRecipe.model_validate(own | recipe.model_dump(exclude_none=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON; a folder below the data root is named relative to it."""
@@ -82,6 +105,9 @@ def describe_base_model(name: str, folder: Path) -> BaseModel:
         version=hash_json(hashes),
         default_size=int(unet.get("sample_size", 128)) * _PIXELS_PER_LATENT,
         default_steps=int(index.get(DEFAULT_STEPS_KEY, DEFAULT_STEPS)),
+        default_learning_rate=float(index.get(DEFAULT_LEARNING_RATE_KEY, DEFAULT_LEARNING_RATE)),
+        default_alpha=float(index.get(DEFAULT_ALPHA_KEY, DEFAULT_ALPHA)),
+        default_snr_gamma=float(index.get(DEFAULT_SNR_GAMMA_KEY, DEFAULT_SNR_GAMMA)),
     )
 
 

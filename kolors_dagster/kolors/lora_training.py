@@ -15,7 +15,7 @@ from kolors_dagster.kolors.training_objective import learning_rate_at
 from kolors_dagster.kolors.training_precision import choose_loss_scale
 from kolors_dagster.kolors.training_steps import StepBatch
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
-from kolors_dagster.specs import TrainingRecipe
+from kolors_dagster.specs import FilledRecipe
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class LoraTraining(LightningModule):
     dozen pictures are no material.
     """
 
-    def __init__(self, unet: KolorsUNet, recipe: TrainingRecipe, resolution: int) -> None:
+    def __init__(self, unet: KolorsUNet, recipe: FilledRecipe) -> None:
         super().__init__()
         self.automatic_optimization = False  # a step is cut in parts, and repeated when memory runs out
         self.unet = unet.train()
@@ -41,7 +41,8 @@ class LoraTraining(LightningModule):
         self.loss_scale = choose_loss_scale(frozen.dtype)
         self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
         self.at_a_time = recipe.batch_size
-        self.time_ids = make_time_ids(resolution, resolution, recipe.batch_size, frozen.device, torch.float32)
+        side = recipe.resolution
+        self.time_ids = make_time_ids(side, side, recipe.batch_size, frozen.device, torch.float32)
         self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.learning_rate, fused=True)
         self.average = (
             {name: weight.detach().clone() for name, weight in self.trained.items()}

@@ -23,10 +23,10 @@ from kolors_dagster.kolors.training_loop import fit
 from kolors_dagster.kolors.training_precision import choose_training_dtype
 from kolors_dagster.kolors.training_record import TrainingReport
 from kolors_dagster.kolors.training_steps import TrainingSteps
-from kolors_dagster.specs import TrainingRecipe
+from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 # Raise it when a change makes the same inputs give another LoRA: old checkpoints are then not resumed from.
-_TRAINING_VERSION = 2
+_TRAINING_VERSION = 3
 
 
 def train_lora(
@@ -42,37 +42,39 @@ def train_lora(
 
     Same inputs give the same bytes on the same machine, also after a kill: a later call with the same inputs
     goes on from the newest whole file in `checkpoints`, and removes what is there once `output` is written.
-    `metadata` (style, trigger words, …) goes into the file's header, beside the recipe, the base model and
-    the data set's version. If an error ends the training, the previous `output` stays.
+    What the recipe leaves empty is the base model's own, and recorded as such. `metadata` (style, trigger
+    words, …) goes into the file's header, beside the recipe, the base model and the data set's version. If an
+    error ends the training, the previous `output` stays.
     Raises UserError for a cache of another base model or resolution, and for a loss that is not finite;
     UselessLora for a LoRA that comes out without effect.
     """
     start = time.perf_counter()
+    filled = base_model.fill_recipe(recipe)
     samples = CachedSamples(cache)
-    _check_cache(samples, cache, base_model, recipe)
+    _check_cache(samples, cache, base_model, filled)
     dtype = choose_training_dtype(device, recipe.precision)
     # How often it was saved changes nothing of what was learnt.
-    learnt = recipe.model_dump(exclude={"checkpoint_every"})
+    learnt = filled.model_dump(exclude={"checkpoint_every"})
     key = hash_json(
         [_TRAINING_VERSION, samples.data_version, learnt, str(dtype), device.type, torch.__version__]
     )
     make_repeatable()
     with PeakMemory(device) as peak:
         unet = load_unet(base_model.folder, device, dtype)
-        inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed, dora=recipe.dora)
-        training = LoraTraining(unet, recipe, samples.resolution)
+        inject_lora(unet, filled.rank, filled.alpha, filled.target_modules, filled.seed, dora=filled.dora)
+        training = LoraTraining(unet, filled)
         checkpoint = load_newest_checkpoint(checkpoints, key)
         if checkpoint is not None:
             training.restore(checkpoint)
         first = training.step
         schedule = load_noise_schedule(base_model.folder)
-        steps = TrainingSteps(samples, schedule, recipe, first)
+        steps = TrainingSteps(samples, schedule, filled, first)
         fit_start = time.perf_counter()
         fit(training, steps, device, checkpoints, key)
         seconds_per_step = (time.perf_counter() - fit_start) / len(steps)
         training.take_average()
         effect = measure_lora_effect(unet, training.trained.values(), samples[0], samples.resolution, device)
-    refuse_useless_lora(effect, recipe.learning_rate)
+    refuse_useless_lora(effect, filled.learning_rate)
     losses: list[float] = training.losses.tolist()
     with write_whole_folder(output) as folder:
         header = {
@@ -103,10 +105,9 @@ def train_lora(
     )
 
 
-def _check_cache(samples: CachedSamples, cache: Path, base_model: BaseModel, recipe: TrainingRecipe) -> None:
+def _check_cache(samples: CachedSamples, cache: Path, base_model: BaseModel, recipe: FilledRecipe) -> None:
     fix = "make the training cache again"
     if samples.base_model_version != base_model.version:
         raise UserError(f"{cache}: was made with another base model than {base_model.name}", fix)
-    resolution = recipe.resolution or base_model.default_size
-    if samples.resolution != resolution:
-        raise UserError(f"{cache}: holds images of {samples.resolution} pixels, not {resolution}", fix)
+    if samples.resolution != recipe.resolution:
+        raise UserError(f"{cache}: holds images of {samples.resolution} pixels, not {recipe.resolution}", fix)

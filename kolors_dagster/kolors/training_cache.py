@@ -49,7 +49,7 @@ def build_training_cache(
     start = time.perf_counter()
     images = read_training_images(dataset)
     captions = list(dict.fromkeys(image.text for image in images))
-    resolution = recipe.resolution or base_model.default_size
+    resolution = base_model.fill_recipe(recipe).resolution
     dtype = choose_training_dtype(device, recipe.precision)
     dataset_version = hash_training_set((image.file_name, image.sha256, image.text) for image in images)
     arithmetic = {

@@ -11,13 +11,13 @@ from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 Decay = Literal["constant", "linear", "cosine"]
 
 
-def weigh_by_snr(schedule: NoiseSchedule, timesteps: Tensor, gamma: float | None) -> Tensor:
-    """Return each sample's weight in the loss (n,): min(SNR, gamma) / SNR, or 1 without a `gamma`.
+def weigh_by_snr(schedule: NoiseSchedule, timesteps: Tensor, gamma: float) -> Tensor:
+    """Return each sample's weight in the loss (n,): min(SNR, gamma) / SNR, or 1 for a `gamma` of 0.
 
-    Timesteps with little noise are easy and many; left alone they crowd out what a picture is made of.
+    Left alone, nearly all of the loss is about the least noisy steps, which decide no colour and no layout.
     Source: Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy".
     """
-    if gamma is None:
+    if not gamma:
         return torch.ones(len(timesteps))
     kept = schedule.alphas_cumprod[timesteps]
     snr = kept / (1 - kept)

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.training_objective import draw_noise, weigh_by_snr
-from kolors_dagster.specs import TrainingRecipe
+from kolors_dagster.specs import FilledRecipe
 
 
 class StepBatch(NamedTuple):
@@ -40,7 +40,7 @@ class TrainingSteps:
         self,
         samples: CachedSamples,
         schedule: NoiseSchedule,
-        recipe: TrainingRecipe,
+        recipe: FilledRecipe,
         first: int = 0,
     ) -> None:
         self._samples = samples
@@ -75,7 +75,7 @@ class TrainingSteps:
             timesteps=timesteps,
             hidden_states=torch.stack([sample.hidden_states for sample in chosen]),
             pooled=torch.stack([sample.pooled for sample in chosen]),
-            weights=weigh_by_snr(self._schedule, timesteps, self._recipe.min_snr_gamma),
+            weights=weigh_by_snr(self._schedule, timesteps, self._recipe.snr_gamma),
         )
 
     def _image_at(self, position: int) -> int:

@@ -4,13 +4,20 @@ from pathlib import Path
 from typing import Any
 
 from kolors_dagster.hashing import hash_file, hash_json
-from kolors_dagster.kolors.base_model import DEFAULT_STEPS_KEY
+from kolors_dagster.kolors.base_model import (
+    DEFAULT_ALPHA_KEY,
+    DEFAULT_LEARNING_RATE_KEY,
+    DEFAULT_SNR_GAMMA_KEY,
+    DEFAULT_STEPS_KEY,
+)
 from kolors_dagster.kolors.request import MAX_TOKENS
 
 TOKENIZER_MODEL = Path(__file__).parent / "assets" / "tokenizer.model"
 WEIGHTS = Path(__file__).parent / "weights"
 RECIPE_FILE = ".recipe"
 DEFAULT_STEPS = 20
+# A small model takes larger steps than Kolors, and learns a style from its colours and layout first.
+LORA_LEARNING_RATE, LORA_ALPHA, LORA_SNR_GAMMA = 1e-3, 16.0, 1.0
 
 TEXT_ENCODER: dict[str, Any] = {
     "_class_name": "ChatGLMModel",
@@ -77,7 +84,7 @@ UNET: dict[str, Any] = {
 VAE: dict[str, Any] = {
     "_class_name": "AutoencoderKL",
     "act_fn": "silu",
-    "block_out_channels": [32, 64, 96, 96],
+    "block_out_channels": [32, 64, 128, 128],
     "down_block_types": ["DownEncoderBlock2D"] * 4,
     "force_upcast": True,
     "in_channels": 3,
@@ -115,6 +122,9 @@ TOKENIZER: dict[str, Any] = {
 MODEL_INDEX: dict[str, Any] = {
     "_class_name": "KolorsPipeline",
     DEFAULT_STEPS_KEY: DEFAULT_STEPS,
+    DEFAULT_LEARNING_RATE_KEY: LORA_LEARNING_RATE,
+    DEFAULT_ALPHA_KEY: LORA_ALPHA,
+    DEFAULT_SNR_GAMMA_KEY: LORA_SNR_GAMMA,
     "force_zeros_for_empty_prompt": False,
     "scheduler": ["diffusers", "EulerDiscreteScheduler"],
     "text_encoder": ["kolors", "ChatGLMModel"],

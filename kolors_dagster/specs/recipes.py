@@ -1,4 +1,7 @@
-"""How to train a LoRA and how to draw with it. Every default is the course notebook's, where it had one."""
+"""How to train a LoRA and how to draw with it.
+
+Every default is the course notebook's, where it had one, or left to the base model (`kolors.base_model`).
+"""
 
 from typing import Literal
 
@@ -11,8 +14,20 @@ class TrainingRecipe(Spec):
     """How a style's LoRA is trained."""
 
     rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA matrices.")
-    alpha: float = Field(4.0, gt=0, description="LoRA alpha; the update is scaled by alpha / rank.")
-    learning_rate: float = Field(1e-4, gt=0, lt=1, description="AdamW's learning rate.")
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        description="LoRA alpha, the update is scaled by alpha / rank; empty: the base model's own.",
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, lt=1, description="AdamW's learning rate; empty: the base model's own."
+    )
+    snr_gamma: float | None = Field(
+        None,
+        ge=0,
+        description="Min-SNR weighting of timesteps (Hang et al., 2023): smaller looks more at colours and "
+        "layout, less at detail; 0 weighs all alike; empty: the base model's own.",
+    )
     steps: int = Field(500, ge=1, description="Optimizer steps.")
     batch_size: int = Field(1, ge=1, description="Images in memory at a time.")
     gradient_accumulation: int = Field(
@@ -21,9 +36,6 @@ class TrainingRecipe(Spec):
     warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises to its value.")
     decay: Literal["constant", "linear", "cosine"] = Field(
         "constant", description="How the learning rate goes on: stays, or falls to nothing by the last step."
-    )
-    min_snr_gamma: float | None = Field(
-        None, gt=0, description="Weigh timesteps by min(SNR, gamma) / SNR (5 is usual); empty: all the same."
     )
     noise_offset: float = Field(
         0.0,
@@ -61,6 +73,15 @@ class TrainingRecipe(Spec):
     checkpoint_every: int = Field(
         100, ge=1, description="Steps between checkpoints a killed run resumes from."
     )
+
+
+class FilledRecipe(TrainingRecipe):
+    """A training recipe in which nothing is left to the base model."""
+
+    alpha: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, lt=1)
+    snr_gamma: float = Field(ge=0)
+    resolution: int = Field(ge=64, multiple_of=8)
 
 
 class SamplingRecipe(Spec):

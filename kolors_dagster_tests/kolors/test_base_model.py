@@ -11,6 +11,8 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors import base_model
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
+from kolors_dagster.mini.config import LORA_ALPHA, LORA_LEARNING_RATE, LORA_SNR_GAMMA
+from kolors_dagster.specs import TrainingRecipe
 
 
 @pytest.fixture
@@ -29,9 +31,21 @@ def test_describes_kolors_mini(folder: Path) -> None:
     assert "tokenizer/tokenizer.model" in model.files and "scheduler/scheduler_config.json" in model.files
 
 
-def test_real_kolors_draws_in_fifty_steps(folder: Path) -> None:
+def test_real_kolors_draws_in_fifty_steps_and_is_trained_as_in_the_notebook(folder: Path) -> None:
     (folder / "model_index.json").unlink()
-    assert describe_base_model("kolors", folder).default_steps == 50
+    model = describe_base_model("kolors", folder)
+    assert model.default_steps == 50
+    assert (model.default_learning_rate, model.default_alpha, model.default_snr_gamma) == (1e-4, 4.0, 0)
+
+
+def test_a_recipe_is_filled_where_it_is_empty_and_nowhere_else(folder: Path) -> None:
+    model = describe_base_model("kolors-mini", folder)
+    filled = model.fill_recipe(TrainingRecipe(steps=7))
+    assert (filled.learning_rate, filled.alpha) == (LORA_LEARNING_RATE, LORA_ALPHA)
+    assert filled.snr_gamma == LORA_SNR_GAMMA
+    assert (filled.resolution, filled.steps) == (256, 7)
+    said = TrainingRecipe(learning_rate=2e-5, alpha=1.5, snr_gamma=0, resolution=64)
+    assert model.fill_recipe(said).model_dump() == said.model_dump()
 
 
 def test_the_version_is_of_the_contents_alone(folder: Path, tmp_path: Path) -> None:

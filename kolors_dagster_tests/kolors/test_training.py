@@ -98,6 +98,17 @@ def test_the_header_says_what_it_was_trained_on(trained: Path, cache: Path, base
     assert str(cache.parent) not in json.dumps(header)
 
 
+def test_what_the_recipe_leaves_to_the_base_model_is_recorded(
+    tmp_path: Path, cache: Path, base_model: BaseModel
+) -> None:
+    train(cache, base_model, tmp_path, steps=1, learning_rate=None, alpha=None, snr_gamma=None)
+    with safe_open(tmp_path / "lora" / "lora.safetensors", framework="pt") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+    assert recipe["learning_rate"] == base_model.default_learning_rate != 1e-4
+    assert recipe["alpha"] == base_model.default_alpha
+    assert recipe["snr_gamma"] == base_model.default_snr_gamma
+
+
 def test_agrees_with_peft_on_diffusers_unet(
     tmp_path: Path, trained: Path, cache: Path, base_model: BaseModel
 ) -> None:
@@ -121,7 +132,7 @@ def test_agrees_with_peft_on_diffusers_unet(
     optimizer = torch.optim.AdamW(trainable.values(), lr=RECIPE.learning_rate)
     schedule = load_noise_schedule(base_model.folder)
     losses = []
-    for batch in TrainingSteps(CachedSamples(cache), schedule, RECIPE):
+    for batch in TrainingSteps(CachedSamples(cache), schedule, base_model.fill_recipe(RECIPE)):
         conditions = {"text_embeds": batch.pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]])}
         predicted = unet(
             batch.noisy_latents, batch.timesteps, batch.hidden_states, added_cond_kwargs=conditions
@@ -158,7 +169,7 @@ def test_a_trained_lora_acts_in_diffusers_as_in_ours(
 ) -> None:
     pipeline = make_pipeline(base_model)
     schedule = load_noise_schedule(base_model.folder)
-    batch = TrainingSteps(CachedSamples(cache), schedule, RECIPE).make_batch(0)
+    batch = TrainingSteps(CachedSamples(cache), schedule, base_model.fill_recipe(RECIPE)).make_batch(0)
     time_ids = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
 
     @torch.no_grad()

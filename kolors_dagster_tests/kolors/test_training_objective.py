@@ -20,7 +20,7 @@ def test_min_snr_weights_are_those_of_diffusers_formula() -> None:
     weights = weigh_by_snr(SCHEDULE, timesteps, 5.0)
     assert torch.allclose(weights, expected, rtol=1e-4)
     assert weights[0] < 0.1 and weights[-1] == 1
-    assert torch.equal(weigh_by_snr(SCHEDULE, timesteps, None), torch.ones(5))
+    assert torch.equal(weigh_by_snr(SCHEDULE, timesteps, 0.0), torch.ones(5))
 
 
 def test_offset_noise_shifts_whole_channels() -> None:

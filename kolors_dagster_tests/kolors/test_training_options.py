@@ -70,11 +70,13 @@ def test_the_learning_rate_warms_up_and_decays(train: Any) -> None:
 
 def test_timesteps_are_weighed_by_their_snr(train: Any, cache: Path, base_model: BaseModel) -> None:
     schedule = load_noise_schedule(base_model.folder)
-    timesteps = TrainingSteps(CachedSamples(cache), schedule, RECIPE).make_batch(0).timesteps
+    timesteps = (
+        TrainingSteps(CachedSamples(cache), schedule, base_model.fill_recipe(RECIPE)).make_batch(0).timesteps
+    )
     weight = float(weigh_by_snr(schedule, timesteps, 0.001))
     assert weight < 1
     _, plain = train(steps=1)
-    _, weighed = train(steps=1, min_snr_gamma=0.001)
+    _, weighed = train(steps=1, snr_gamma=0.001)
     assert weighed[0] == pytest.approx(weight * plain[0], rel=1e-5)
 
 
@@ -82,7 +84,8 @@ def test_the_noise_is_offset(train: Any, cache: Path, base_model: BaseModel) -> 
     recipe = RECIPE.model_copy(update={"noise_offset": 0.5})
     schedule = load_noise_schedule(base_model.folder)
     plain, offset = (
-        TrainingSteps(CachedSamples(cache), schedule, chosen).make_batch(3) for chosen in (RECIPE, recipe)
+        TrainingSteps(CachedSamples(cache), schedule, base_model.fill_recipe(chosen)).make_batch(3)
+        for chosen in (RECIPE, recipe)
     )
     shift = offset.noise - plain.noise
     assert float(shift.std(dim=(2, 3)).max()) < 1e-6 < float(shift.abs().mean())

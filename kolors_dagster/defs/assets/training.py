@@ -109,11 +109,12 @@ def lora_checkpoint(
     with failing_clearly(), measure(metadata):
         cache = require(output_file("training_cache", style), "training_cache", "train_style").parent
         described, recipe = _read_recipe(style)
+        base_model = kolors.base_model()
         folder = output_folder("lora_checkpoint", style)
         try:
             report = train_lora(
                 cache,
-                kolors.base_model(),
+                base_model,
                 recipe,
                 folder,
                 output_folder("training_checkpoints", style),
@@ -140,7 +141,7 @@ def lora_checkpoint(
         "milliseconds_per_step": round(1000 * report.seconds_per_step, 1),
         "images_per_second": round(report.images_per_second, 2),
         "peak_memory_mib": round(report.peak_memory_bytes / 2**20),
-        "recipe": dg.MetadataValue.json(described),
+        "recipe": dg.MetadataValue.json(described | {"recipe": base_model.fill_recipe(recipe).model_dump()}),
         "size_mib": show_size(folder / "lora.safetensors"),
         "file": dg.MetadataValue.path(str(folder / "lora.safetensors")),
         "seconds": metadata["seconds"],

@@ -139,11 +139,11 @@ def _place_figure(canvas: Canvas, figure: Figure, unit: float, spot: float, rng:
         return Brush(
             canvas, Frame(x - mirror * sk.head[0] * scale, max(y, h - 0.2 * scale), scale, mirror=mirror)
         )
-    tall = 0.8 * unit * min(1.15, h / unit)
-    standing = figure.height if not sk.seated else figure.height + 0.55
-    extra = 0.4 if scene.thing in ("umbrella", "balloon") else 0.0
-    scale = min(tall / (max(standing, 3.0) + extra), w / 2.7)
-    ground = h - (0.065 + rng.uniform(0, 0.02)) * unit
+    tall = 0.9 * unit * min(1.08, h / unit)
+    standing = figure.height if not sk.seated else figure.height + 0.3
+    extra = {"umbrella": 0.55, "balloon": 0.4}.get(scene.thing, 0.0)
+    scale = min(tall / (max(standing, 2.8) + extra), w / 2.7)
+    ground = h - (0.035 + rng.uniform(0, 0.02)) * unit
     return Brush(canvas, Frame(x, ground - sk.ground * scale, scale, mirror=mirror))
 
 

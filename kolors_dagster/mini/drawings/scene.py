@@ -19,6 +19,7 @@ NO_SPACE = {
 }
 SIDE_POSES = ("stand", "walk", "run", "sing", "wish", "sit")
 CLOSE_POSES = ("stand", "sing", "chin", "wish", "wave")
+_POSE_WEIGHTS = {"stand": 2, "walk": 2}  # in these poses a hand is free for a thing
 WOMEN_CUTS = ("dress", "gown", "sweater", "hoodie", "coat", "uniform", "costume")
 MEN_CUTS = ("sweater", "hoodie", "coat", "uniform", "suit")
 
@@ -124,7 +125,8 @@ def sample_scene(rng: Random) -> Scene:
     gender = rng.choices(("female", "male"), (2, 1))[0]
     age = rng.choices(ATTRIBUTES["age"], (3, 5, 3, 2))[0]
     place = rng.choice(ATTRIBUTES["place"])
-    pose = rng.choice(poses_at(place))
+    poses = poses_at(place)
+    pose = rng.choices(poses, [_POSE_WEIGHTS.get(pose, 1) for pose in poses])[0]
     time, weather = _sample_sky(rng, place)
     if pose == "sleep":
         weather = "clear"
@@ -163,7 +165,7 @@ def _sample_sky(rng: Random, place: str) -> tuple[str, str]:
         return time, "clear"
     if place == "snow":
         return time, rng.choice(("snow", "snow", "clear"))
-    return time, rng.choices(("clear", "cloudy", "rain", "snow"), (6, 2, 2, 0 if place == "sea" else 1))[0]
+    return time, rng.choices(("clear", "cloudy", "rain", "snow"), (6, 2, 3, 0 if place == "sea" else 1))[0]
 
 
 def _sample_cut(rng: Random, place: str) -> str:
@@ -205,7 +207,7 @@ def _sample_thing(rng: Random, place: str, pose: str, framing: str, time: str, w
         and weather in ("rain", "snow")
         and place not in INDOORS
     ):
-        return rng.choice(("umbrella", "umbrella", "none"))
+        return rng.choice(("umbrella", "umbrella", "umbrella", "none"))
     options = ["none"] * 3 + ["cat"] * (place not in ("concert", "stage"))
     if pose in ("stand", "walk") and framing != "close":
         options += ["flowers", "balloon"] + ["umbrella"] * (place in OUTDOORS)

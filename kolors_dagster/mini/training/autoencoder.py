@@ -11,11 +11,13 @@ from torch.nn import functional
 
 from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
 from kolors_dagster.mini import config
+from kolors_dagster.mini.training.augment import make_strange
 from kolors_dagster.mini.training.export import write_weights
 from kolors_dagster.mini.training.schedule import learning_rate
 from kolors_dagster.mini.training.shards import GrowingPictures, to_pixels
 
-_KL_WEIGHT = 3e-4
+_KL_WEIGHT = 1e-3
+_HEAD_WEIGHT = 2.0
 _LEARNING_RATE = 1e-3
 
 
@@ -24,18 +26,30 @@ def make_autoencoder() -> StableDiffusionVAE:
     return StableDiffusionVAE(**{key: value for key, value in config.VAE.items() if not key.startswith("_")})
 
 
-def reconstruction_loss(output: Tensor, pixels: Tensor) -> Tensor:
+def reconstruction_loss(output: Tensor, pixels: Tensor, weights: Tensor) -> Tensor:
     """Return the L1 distance of pixels, and of their differences along both axes at three scales.
 
     Outlines and eyes are few pixels, and nearly all of the picture's differences: they weigh most here.
+    `weights` (n, 1, h, w), about one on average, say where in the picture an error counts more.
     """
-    loss = functional.l1_loss(output, pixels)
+    loss = ((output - pixels).abs() * weights).mean()
     for _ in range(3):
-        for axis in (2, 3):
-            loss = loss + 0.7 * functional.l1_loss(output.diff(dim=axis), pixels.diff(dim=axis))
-        output, pixels = functional.avg_pool2d(output, 2), functional.avg_pool2d(pixels, 2)
-        loss = loss + 0.3 * functional.l1_loss(output, pixels)
+        error = output - pixels
+        across, down = error.diff(dim=3).abs(), error.diff(dim=2).abs()
+        loss = loss + 0.7 * (across * weights[..., 1:]).mean() + 0.7 * (down * weights[:, :, 1:]).mean()
+        output, pixels, weights = (functional.avg_pool2d(part, 2) for part in (output, pixels, weights))
+        loss = loss + 0.3 * ((output - pixels).abs() * weights).mean()
     return loss
+
+
+def weigh_heads(heads: Tensor, side: int) -> Tensor:
+    """Return the weights (n, 1, side, side) of pixels: more around `heads` (n, 3), where people look."""
+    places = torch.arange(side, device=heads.device) + 0.5
+    x, y, size = (heads[:, column, None, None] for column in range(3))
+    far = ((places[None, None] - x).square() + (places[None, :, None] - y).square()).sqrt()
+    near = ((0.75 * size - far) / (0.25 * size).clamp(min=1)).clamp(0, 1)
+    weights = 1 + _HEAD_WEIGHT * near
+    return (weights / weights.mean(dim=(1, 2), keepdim=True))[:, None]
 
 
 class _Step(nn.Module):
@@ -45,19 +59,23 @@ class _Step(nn.Module):
         super().__init__()
         self.vae = vae
 
-    def forward(self, pixels: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, noise: Tensor, weights: Tensor) -> Tensor:
         mean, logvar = self.vae._encode(pixels).float().chunk(2, dim=1)
         logvar = logvar.clamp(-14, 4)
         output = self.vae.decode(mean + (0.5 * logvar).exp() * noise).float()
         divergence = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        return torch.stack([reconstruction_loss(output, pixels), divergence])
+        return torch.stack([reconstruction_loss(output, pixels, weights), divergence])
 
 
 def train_autoencoder(
-    data: GrowingPictures, work: Path, minutes: float, batch: int, device: torch.device, first: int = 4096
+    data: GrowingPictures, work: Path, minutes: float, batch: int, first: int
 ) -> StableDiffusionVAE:
-    """Train for `minutes` after the first step (which compiles) and return the autoencoder, standardised."""
+    """Train for `minutes` after the first steps (which compile) and return the autoencoder, standardised.
+
+    It waits for `first` pictures, and trains on plain pictures and on `augment.make_strange` ones.
+    """
     torch.manual_seed(0)
+    device = data.pictures.device
     vae = make_autoencoder().to(device).train()
     cuda = device.type == "cuda"
     step = torch.compile(_Step(vae)) if cuda else _Step(vae)
@@ -72,10 +90,13 @@ def train_autoencoder(
     while (progress := (time.monotonic() - started) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * learning_rate(done, progress, warmup=100)
-        pixels = data.sample(batch, generator)
-        noise = torch.randn((batch, 4, 32, 32), generator=generator, device=device)
+        rows = data.choose(batch, generator)
+        pixels = make_strange(to_pixels(data.pictures[rows]), generator)
+        weights = weigh_heads(data.heads[rows], pixels.shape[-1])
+        side = pixels.shape[-1] // 8
+        noise = torch.randn((batch, 4, side, side), generator=generator, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
-            parts = step(pixels, noise)
+            parts = step(pixels, noise, weights)
         loss = parts[0] + _KL_WEIGHT * parts[1]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -85,7 +106,7 @@ def train_autoencoder(
         done += 1
         if done == 5:  # compiling is not training time
             if cuda:
-                torch.cuda.synchronize()
+                torch.cuda.synchronize(device)
             started = time.monotonic()
         if time.monotonic() - shown > 10:
             shown = time.monotonic()
@@ -94,10 +115,10 @@ def train_autoencoder(
                 flush=True,
             )
     vae = average.module.eval()
-    standardise(vae, data.sample(1024, generator))
+    standardise(vae, to_pixels(data.pictures[data.choose(min(1024, data.count), generator)]))
     write_weights(vae, work / "weights" / "vae.safetensors")
     show_reconstructions(vae, data.pictures[:: max(1, data.count // 12)][:12], work / "vae.png")
-    print(f"vae {done} steps, PSNR {psnr(vae, data.pictures[:256]):.2f} dB", flush=True)
+    print(f"vae {done} steps, PSNR {psnr(vae, data.pictures[: min(256, data.count)]):.2f} dB", flush=True)
     return vae
 
 

@@ -12,10 +12,17 @@ from kolors_dagster.kolors.request import MAX_TOKENS
 from kolors_dagster.mini.config import TOKENIZER_MODEL
 from kolors_dagster.mini.drawings.caption import write_caption
 from kolors_dagster.mini.drawings.scene import Scene
+from kolors_dagster.mini.train_tokenizer import common_characters
 
 CAPTIONS = 8  # phrasings kept of each scene
 UNWANTED = 2  # lists of what a picture should not have, kept of each scene
-LONGEST = 96  # tokens of a caption; none of the grammar's is longer
+LONGEST = 112  # tokens of a caption; none of the grammar's is longer
+_UNMEANING = 0.3  # captions with words about nothing in the picture in front (or behind)
+_ABOUT_PICTURES = (
+    *("二次元", "水墨画", "水彩画", "赛博朋克", "油画", "素描", "动漫风格", "插画", "漫画", "国画风格"),
+    *("高质量", "细节丰富", "光线柔和", "精美的画面", "色彩明亮", "大师作品", "简洁的线条", "一幅画"),
+)
+_CHARACTERS = common_characters()
 
 _UNWANTED_WORDS = (
     *("低分辨率", "画面模糊", "五官变形", "手指畸形", "水印", "text", "低质量", "模糊"),
@@ -40,9 +47,24 @@ def load_tokenizer() -> ChatGLMTokenizer:
 
 def write_texts(scene: Scene, rng: Random) -> list[str]:
     """Return `CAPTIONS` captions of a scene and `UNWANTED` negative prompts for it."""
-    return [write_caption(scene, rng) for _ in range(CAPTIONS)] + [
+    return [add_unmeaning(write_caption(scene, rng), rng) for _ in range(CAPTIONS)] + [
         write_unwanted(scene, rng) for _ in range(UNWANTED)
     ]
+
+
+def add_unmeaning(caption: str, rng: Random) -> str:
+    """Return a caption, three in ten of them with words the plain pictures know nothing of.
+
+    Style words, praise, or a few characters by lot: so that unknown words in a prompt do no harm, and every
+    token of the vocabulary is learnt to be passed over.
+    """
+    if rng.random() >= _UNMEANING:
+        return caption
+    if rng.random() < 0.5:
+        words = "，".join(rng.sample(_ABOUT_PICTURES, rng.randint(1, 2)))
+    else:
+        words = "".join(rng.choices(_CHARACTERS, k=rng.randint(1, 5)))
+    return f"{words}，{caption}" if rng.random() < 0.8 else f"{caption.removesuffix('。')}，{words}"
 
 
 def write_unwanted(scene: Scene, rng: Random) -> str:

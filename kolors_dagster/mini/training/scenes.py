@@ -1,7 +1,6 @@
 """The training pictures: scenes drawn in the plain style by many processes, in shards read as they come.
 
-One shard in ten is drawn in the four other styles: for the autoencoder alone, which must be able to hold any
-picture; text encoder and UNet never see them. Held-out combinations are left out.
+Nothing is drawn in any other style, and held-out combinations are left out.
 """
 
 import os
@@ -14,13 +13,12 @@ from random import Random
 import numpy as np
 from tqdm import tqdm
 
-from kolors_dagster.mini.drawings.render import STYLES, render_scene
+from kolors_dagster.mini.drawings.render import compose_plain
 from kolors_dagster.mini.drawings.scene import ATTRIBUTES, Scene, is_held_out, sample_scene
 from kolors_dagster.mini.training.captions import load_tokenizer, tokenize, write_texts
 
 SHARD = 256
 SIDE = 256
-_STYLED_EVERY = 10
 
 
 def render_scenes(folder: Path, count: int, seed: int, workers: int) -> None:
@@ -37,18 +35,21 @@ def render_scenes(folder: Path, count: int, seed: int, workers: int) -> None:
 
 
 def render_shard(folder: Path, number: int, seed: int, size: int = SHARD) -> Path:
-    """Draw one shard: `pictures` (256, 256, 256, 3), `tokens`, `lengths`, `labels`, and if it is `styled`."""
+    """Draw one shard: `pictures` (256, 256, 256, 3), `heads`, `tokens`, `lengths` and `labels`.
+
+    A head is its middle, x and y, and its height, in pixels.
+    """
     path = folder / f"{number:05d}.npz"
     if path.exists():
         return path
     tokenizer = load_tokenizer()
-    styled = number % _STYLED_EVERY == _STYLED_EVERY - 1
-    pictures, tokens, lengths, labels = [], [], [], []
+    pictures, heads, tokens, lengths, labels = [], [], [], [], []
     for index in range(size):
         rng = Random(f"{seed}/{number}/{index}")
         scene = sample_training_scene(rng)
-        style = rng.choice(sorted(STYLES)) if styled else "base"
-        pictures.append(np.asarray(render_scene(scene, (SIDE, SIDE), rng.randrange(2**32), style)))
+        drawn = compose_plain(scene, (SIDE, SIDE), rng.randrange(2**32))
+        pictures.append(np.asarray(drawn.colour))
+        heads.append([*drawn.head, drawn.unit])
         rows, row_lengths = tokenize(write_texts(scene, rng), tokenizer)
         tokens.append(rows)
         lengths.append(row_lengths)
@@ -58,10 +59,10 @@ def render_shard(folder: Path, number: int, seed: int, size: int = SHARD) -> Pat
         np.savez(
             file,
             pictures=np.stack(pictures),
+            heads=np.array(heads, np.float32),
             tokens=np.stack(tokens),
             lengths=np.stack(lengths),
             labels=np.array(labels, np.uint8),
-            styled=np.array(styled),
         )
     aside.rename(path)
     return path

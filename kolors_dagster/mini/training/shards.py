@@ -14,12 +14,14 @@ from kolors_dagster.mini.training.scenes import SIDE
 class GrowingPictures:
     """Pictures (n, 256, 256, 3), bytes on `device`, that grow while shards are still being drawn.
 
-    `shards` are the files read so far, in the order of their pictures.
+    `heads` (n, 3) is where their heads are: middle x and y, and height, in pixels. `shards` are the files
+    read so far, in the order of their pictures.
     """
 
     def __init__(self, folder: Path, capacity: int, device: torch.device) -> None:
         self.folder = folder
         self.pictures = torch.empty((capacity, SIDE, SIDE, 3), dtype=torch.uint8, device=device)
+        self.heads = torch.empty((capacity, 3), device=device)
         self.count = 0
         self.shards: list[Path] = []
         self.complete = False
@@ -31,10 +33,9 @@ class GrowingPictures:
         while self.count < count and not self.complete:
             time.sleep(0.5)
 
-    def sample(self, size: int, generator: torch.Generator) -> Tensor:
-        """Return `size` pictures by lot, (size, 3, 256, 256) in [-1, 1]."""
-        rows = torch.randint(self.count, (size,), generator=generator, device=self.pictures.device)
-        return to_pixels(self.pictures[rows])
+    def choose(self, size: int, generator: torch.Generator) -> Tensor:
+        """Return the rows of `size` pictures, by lot."""
+        return torch.randint(self.count, (size,), generator=generator, device=self.pictures.device)
 
     def stop(self) -> None:
         """Read no more shards."""
@@ -46,11 +47,14 @@ class GrowingPictures:
         while not self.complete:
             finished = (self.folder / "complete").exists()
             for path in sorted(set(self.folder.glob("*.npz")) - done):
-                block = torch.from_numpy(np.load(path)["pictures"])
+                with np.load(path) as shard:
+                    block, heads = torch.from_numpy(shard["pictures"]), torch.from_numpy(shard["heads"])
                 if self.complete or self.count + len(block) > len(self.pictures):
                     finished = True
                     break
-                self.pictures[self.count : self.count + len(block)] = block.to(self.pictures.device)
+                rows = slice(self.count, self.count + len(block))
+                self.pictures[rows] = block.to(self.pictures.device)
+                self.heads[rows] = heads.to(self.heads.device)
                 torch.cuda.synchronize() if self.pictures.is_cuda else None
                 self.shards.append(path)
                 done.add(path)
