@@ -32,7 +32,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = read_jsonl(root / "raw" / "metadata.jsonl")
     (root / "filtered").mkdir()
     write_jsonl(root / "filtered" / "result.jsonl", rows[:2])
-    write_jsonl(root / "filtered" / "rejects.jsonl", rows[2:])
+    rejects = [{**row, "operator": "image_shape_filter", "stats": {}} for row in rows[2:]]
+    write_jsonl(root / "filtered" / "rejects.jsonl", rejects)
     export_dataset(root / "raw", root / "filtered", root / "processed")
     return root
 
