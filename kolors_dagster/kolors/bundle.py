@@ -119,7 +119,7 @@ class KolorsBundle:
         for text in new:
             if encoder.count_tokens(text) > MAX_TOKENS:
                 _log.warning("longer than %d tokens, the end is cut off: %s", MAX_TOKENS, text)
-        rows = encoder.encode(new)
+        rows = encoder.encode(new).to(torch.device("cpu"), self.dtype)  # where stored ones are
         self.calls["text_encoder"] += len(new)
         for row, text in enumerate(new):
             self._embeddings[text] = rows[row : row + 1]

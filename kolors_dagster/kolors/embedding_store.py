@@ -39,10 +39,9 @@ class EmbeddingStore:
         return TextEmbeddings(found[0]["hidden_states"], found[0]["pooled"])
 
     def put(self, text: str, embeddings: TextEmbeddings) -> None:
-        """Keep the embeddings (one row) of `text`."""
+        """Keep the embeddings (one row, on the CPU) of `text`."""
         tensors = {"hidden_states": embeddings.hidden_states, "pooled": embeddings.pooled}
-        facts = {"text": text}
-        write_tensors(self._path(text), {name: tensor.cpu() for name, tensor in tensors.items()}, facts)
+        write_tensors(self._path(text), tensors, {"text": text})
 
     def _path(self, text: str) -> Path:
         key = hash_json([*self._arithmetic, text])
