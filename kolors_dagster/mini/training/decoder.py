@@ -116,7 +116,7 @@ class DecoderTrainer:
         real, fake = self.critic(pixels)[-1].float(), self.critic(made)[-1].float()
         losses = torch.stack([functional.relu(1 - real).mean(), functional.relu(1 + fake).mean()])
         self.critic_optimizer.zero_grad(set_to_none=True)
-        losses.sum().backward()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
         self.critic_optimizer.step()
         return losses.detach()
 
