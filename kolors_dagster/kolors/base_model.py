@@ -3,7 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 DEFAULT_STEPS = 50  # Kolors' own; a model may say otherwise in model_index.json
 DEFAULT_STEPS_KEY = "_default_steps"
-DEFAULT_LEARNING_RATE, DEFAULT_ALPHA, DEFAULT_SNR_GAMMA = (
-    1e-4,
-    4.0,
-    0.0,
-)  # the course notebook's, for Kolors; likewise
-DEFAULT_LEARNING_RATE_KEY = "_default_lora_learning_rate"
-DEFAULT_ALPHA_KEY = "_default_lora_alpha"
-DEFAULT_SNR_GAMMA_KEY = "_default_lora_snr_gamma"
+# How a LoRA of Kolors is trained, as in the course notebook; likewise.
+DEFAULT_TRAINING: dict[str, Any] = {
+    "learning_rate": 1e-4,
+    "alpha": 4.0,
+    "snr_gamma": 0.0,
+    "target_modules": ["to_q", "to_k", "to_v", "to_out.0"],
+}
+DEFAULT_TRAINING_KEY = "_default_training"
 _PIXELS_PER_LATENT = 8
 _BLOCK = 2**23
 
@@ -37,7 +37,7 @@ class BaseModel:
 
     `files` and `sizes` go by paths relative to `folder`: sha256 and bytes. `version` is a hash of `files`;
     `default_size` is the side in pixels it draws best, `default_steps` how many steps it takes. A LoRA is
-    trained with the other defaults unless its recipe says otherwise.
+    trained by `default_training` where its recipe says nothing.
     """
 
     name: str
@@ -47,18 +47,11 @@ class BaseModel:
     version: str
     default_size: int
     default_steps: int
-    default_learning_rate: float = DEFAULT_LEARNING_RATE
-    default_alpha: float = DEFAULT_ALPHA
-    default_snr_gamma: float = DEFAULT_SNR_GAMMA
+    default_training: dict[str, Any] = field(default_factory=DEFAULT_TRAINING.copy)
 
     def fill_recipe(self, recipe: TrainingRecipe) -> FilledRecipe:
         """Return the recipe with this model's own numbers where it has none."""
-        own = {
-            "learning_rate": self.default_learning_rate,
-            "alpha": self.default_alpha,
-            "snr_gamma": self.default_snr_gamma,
-            "resolution": self.default_size,
-        }
+        own = self.default_training | {"resolution": self.default_size}
         return FilledRecipe.model_validate(own | recipe.model_dump(exclude_none=True))
 
     def to_json(self) -> dict[str, Any]:
@@ -105,9 +98,7 @@ def describe_base_model(name: str, folder: Path) -> BaseModel:
         version=hash_json(hashes),
         default_size=int(unet.get("sample_size", 128)) * _PIXELS_PER_LATENT,
         default_steps=int(index.get(DEFAULT_STEPS_KEY, DEFAULT_STEPS)),
-        default_learning_rate=float(index.get(DEFAULT_LEARNING_RATE_KEY, DEFAULT_LEARNING_RATE)),
-        default_alpha=float(index.get(DEFAULT_ALPHA_KEY, DEFAULT_ALPHA)),
-        default_snr_gamma=float(index.get(DEFAULT_SNR_GAMMA_KEY, DEFAULT_SNR_GAMMA)),
+        default_training=DEFAULT_TRAINING | index.get(DEFAULT_TRAINING_KEY, {}),
     )
 
 

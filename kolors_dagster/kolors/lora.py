@@ -48,7 +48,8 @@ def inject_lora(
         first.weight = nn.Parameter(start.to(device))
         second.weight = nn.Parameter(torch.zeros(second.weight.shape, dtype=torch.float32, device=device))
         if dora:
-            lengths = layer.get_base_layer().weight.float().norm(dim=1)
+            weight = layer.get_base_layer().weight.float()
+            lengths = weight.flatten(1).norm(dim=1).view(layer.lora_magnitude_vector[_ADAPTER].weight.shape)
             layer.lora_magnitude_vector[_ADAPTER].weight = nn.Parameter(lengths)
     return [parameter for parameter in unet.parameters() if parameter.requires_grad]
 
@@ -113,7 +114,7 @@ def _inject(unet: KolorsUNet, rank: int, alpha: float, modules: list[str], dora:
     except ValueError as error:
         raise UserError(
             f"target_modules {modules}: {str(error).splitlines()[0]}",
-            "use the ends of names of the UNet's linear layers, for example to_q, to_k, to_v, to_out.0",
+            "use the ends of names of the UNet's linear or convolutional layers, such as to_q, conv1",
         ) from None
 
 
@@ -141,7 +142,7 @@ def _check_fits(unet: KolorsUNet, weights: dict[str, Tensor], path: Path) -> int
     layers = {name.replace(".base_layer", ""): module for name, module in unet.named_modules()}
     modules = {name.split(".lora_")[0] for name in weights}
     matrices = {name: tensor for name, tensor in weights.items() if not name.endswith(_MAGNITUDE)}
-    ranks = {tensor.shape[0] if ".lora_A." in name else tensor.shape[-1] for name, tensor in matrices.items()}
+    ranks = {tensor.shape[0] for name, tensor in matrices.items() if ".lora_A." in name}
     expected = {f"{module}.lora_{side}.weight" for module in modules for side in "AB"}
     if len(matrices) < len(weights):
         expected |= {f"{module}{_MAGNITUDE}" for module in modules}
@@ -155,15 +156,15 @@ def _check_fits(unet: KolorsUNet, weights: dict[str, Tensor], path: Path) -> int
         for module in sorted(modules):
             layer = layers.get(module)
             layer = layer.get_base_layer() if isinstance(layer, LoraLayer) else layer
-            shape = (
-                weights[f"{module}.lora_B.weight"].shape[0],
-                weights[f"{module}.lora_A.weight"].shape[-1],
-            )
-            if not isinstance(layer, nn.Linear):
-                problem = f"the UNet has no linear layer {module}"
-            elif tuple(layer.weight.shape) != shape:
-                problem = f"{module} is {tuple(layer.weight.shape)} in the UNet, {shape} in the LoRA"
-            if problem:
+            if not isinstance(layer, nn.Linear | nn.Conv2d):
+                problem = f"the UNet has no linear or convolutional layer {module}"
+                break
+            first, second = (tuple(weights[f"{module}.lora_{side}.weight"].shape) for side in "AB")
+            out, *window = layer.weight.shape
+            if first[1:] != tuple(window) or second != (out, first[0], *[1] * (len(window) - 1)):
+                problem = (
+                    f"{module} is {tuple(layer.weight.shape)} in the UNet, {second} by {first} in the LoRA"
+                )
                 break
     if problem:
         raise UserError(

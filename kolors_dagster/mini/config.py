@@ -4,20 +4,23 @@ from pathlib import Path
 from typing import Any
 
 from kolors_dagster.hashing import hash_file, hash_json
-from kolors_dagster.kolors.base_model import (
-    DEFAULT_ALPHA_KEY,
-    DEFAULT_LEARNING_RATE_KEY,
-    DEFAULT_SNR_GAMMA_KEY,
-    DEFAULT_STEPS_KEY,
-)
+from kolors_dagster.kolors.base_model import DEFAULT_STEPS_KEY, DEFAULT_TRAINING, DEFAULT_TRAINING_KEY
 from kolors_dagster.kolors.request import MAX_TOKENS
 
 TOKENIZER_MODEL = Path(__file__).parent / "assets" / "tokenizer.model"
 WEIGHTS = Path(__file__).parent / "weights"
 RECIPE_FILE = ".recipe"
 DEFAULT_STEPS = 20
-# A small model takes larger steps than Kolors, and learns a style from its colours and layout first.
-LORA_LEARNING_RATE, LORA_ALPHA, LORA_SNR_GAMMA = 1e-3, 16.0, 1.0
+# A small model takes larger steps than Kolors, and needs more of its layers to change its look.
+TRAINING: dict[str, Any] = {
+    "learning_rate": 2e-3,
+    "alpha": 16.0,
+    "snr_gamma": 1.0,
+    "target_modules": [
+        *DEFAULT_TRAINING["target_modules"],
+        *("time_emb_proj", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"),
+    ],
+}
 
 TEXT_ENCODER: dict[str, Any] = {
     "_class_name": "ChatGLMModel",
@@ -122,9 +125,7 @@ TOKENIZER: dict[str, Any] = {
 MODEL_INDEX: dict[str, Any] = {
     "_class_name": "KolorsPipeline",
     DEFAULT_STEPS_KEY: DEFAULT_STEPS,
-    DEFAULT_LEARNING_RATE_KEY: LORA_LEARNING_RATE,
-    DEFAULT_ALPHA_KEY: LORA_ALPHA,
-    DEFAULT_SNR_GAMMA_KEY: LORA_SNR_GAMMA,
+    DEFAULT_TRAINING_KEY: TRAINING,
     "force_zeros_for_empty_prompt": False,
     "scheduler": ["diffusers", "EulerDiscreteScheduler"],
     "text_encoder": ["kolors", "ChatGLMModel"],

@@ -65,10 +65,10 @@ class TrainingRecipe(Spec):
     seed: int = Field(
         42, ge=0, lt=2**32, description="Seed of the LoRA's start, the order, noise and timesteps."
     )
-    target_modules: list[str] = Field(
-        ["to_q", "to_k", "to_v", "to_out.0"],
+    target_modules: list[str] | None = Field(
+        None,
         min_length=1,
-        description="UNet layers that get a LoRA, by the end of their names.",
+        description="UNet layers that get a LoRA, by the end of their names; empty: the base model's own.",
     )
     checkpoint_every: int = Field(
         100, ge=1, description="Steps between checkpoints a killed run resumes from."
@@ -81,6 +81,7 @@ class FilledRecipe(TrainingRecipe):
     alpha: float = Field(gt=0)
     learning_rate: float = Field(gt=0, lt=1)
     snr_gamma: float = Field(ge=0)
+    target_modules: list[str] = Field(min_length=1)
     resolution: int = Field(ge=64, multiple_of=8)
 
 

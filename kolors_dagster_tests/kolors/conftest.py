@@ -64,13 +64,17 @@ def unet(mini_folder: Path) -> KolorsUNet:
     return loading.load_unet(mini_folder, CPU, torch.float32)
 
 
+# Linear layers and every kind of convolution: 3 × 3, 1 × 1, the one between two sizes, first and last.
+LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv_shortcut", "conv_in", "conv_out", "conv"]
+
+
 @pytest.fixture(scope="session")
 def lora_file(mini_folder: Path) -> Path:
     """A LoRA that changes the picture plainly; alpha is not the rank, so that forgetting it shows."""
     unet = loading.load_unet(mini_folder, CPU, torch.float32)
     generator = torch.Generator().manual_seed(7)
-    for parameter in inject_lora(unet, 4, 6.0, ["to_q", "to_k", "to_v", "to_out.0"], seed=3):
-        parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+    for parameter in inject_lora(unet, 4, 6.0, LORA_TARGETS, seed=3):
+        parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)
     path = mini_folder.parent / "lora.safetensors"
     save_lora(unet, path, {"style": "二次元", "steps": "3"})
     return path

@@ -11,7 +11,7 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors import base_model
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
-from kolors_dagster.mini.config import LORA_ALPHA, LORA_LEARNING_RATE, LORA_SNR_GAMMA
+from kolors_dagster.mini.config import TRAINING
 from kolors_dagster.specs import TrainingRecipe
 
 
@@ -35,16 +35,17 @@ def test_real_kolors_draws_in_fifty_steps_and_is_trained_as_in_the_notebook(fold
     (folder / "model_index.json").unlink()
     model = describe_base_model("kolors", folder)
     assert model.default_steps == 50
-    assert (model.default_learning_rate, model.default_alpha, model.default_snr_gamma) == (1e-4, 4.0, 0)
+    recipe = model.fill_recipe(TrainingRecipe())
+    assert (recipe.learning_rate, recipe.alpha, recipe.snr_gamma) == (1e-4, 4.0, 0)
+    assert recipe.target_modules == ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 def test_a_recipe_is_filled_where_it_is_empty_and_nowhere_else(folder: Path) -> None:
     model = describe_base_model("kolors-mini", folder)
     filled = model.fill_recipe(TrainingRecipe(steps=7))
-    assert (filled.learning_rate, filled.alpha) == (LORA_LEARNING_RATE, LORA_ALPHA)
-    assert filled.snr_gamma == LORA_SNR_GAMMA
+    assert {name: getattr(filled, name) for name in TRAINING} == TRAINING
     assert (filled.resolution, filled.steps) == (256, 7)
-    said = TrainingRecipe(learning_rate=2e-5, alpha=1.5, snr_gamma=0, resolution=64)
+    said = TrainingRecipe(learning_rate=2e-5, alpha=1.5, snr_gamma=0, target_modules=["to_q"], resolution=64)
     assert model.fill_recipe(said).model_dump() == said.model_dump()
 
 

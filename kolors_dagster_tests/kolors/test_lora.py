@@ -6,10 +6,19 @@ import torch
 from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch.nn.functional import conv2d
 
 from kolors_dagster.errors import UserError
-from kolors_dagster.kolors.lora import inject_lora, load_lora, remove_lora, save_lora, set_lora_weight
+from kolors_dagster.kolors.lora import (
+    inject_lora,
+    load_lora,
+    lora_layers,
+    remove_lora,
+    save_lora,
+    set_lora_weight,
+)
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
+from kolors_dagster_tests.kolors.conftest import LORA_TARGETS
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 
@@ -44,16 +53,23 @@ def test_the_weight_scales_the_update(unet: KolorsUNet, lora_file: Path) -> None
     assert not torch.equal(half, whole)
     load_lora(unet, lora_file, 1.0)
     assert torch.equal(predict(unet), whole)
-    # The update itself, by hand, for one layer: W x + weight · alpha / rank · B A x.
+    # The update itself, by hand, for one linear layer: W x + weight · alpha / rank · B A x.
     set_lora_weight(unet, 0.5)
-    layer = next(module for module in unet.modules() if isinstance(module, LoraLayer))
-    file = load_file(lora_file)
-    name = next(name for name, module in unet.named_modules() if module is layer)
+    layers, file = lora_layers(unet), load_file(lora_file)
+    name = next(name for name in layers if name.endswith("to_q"))
     a, b = (file[f"unet.{name}.lora_{side}.weight"] for side in "AB")
     x = torch.randn(3, a.shape[1], generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        by_hand = layer.get_base_layer()(x) + 0.5 * 6.0 / 4 * x @ a.T @ b.T
-        assert torch.allclose(layer(x), by_hand, atol=1e-5)
+        by_hand = layers[name].get_base_layer()(x) + 0.5 * 6.0 / 4 * x @ a.T @ b.T
+        assert torch.allclose(layers[name](x), by_hand, atol=1e-5)
+    # Of a convolution B A is one of the same window.
+    name = "down_blocks.0.downsamplers.0.conv"
+    a, b = (file[f"unet.{name}.lora_{side}.weight"] for side in "AB")
+    x = torch.randn(2, a.shape[1], 6, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        update = torch.einsum("or,rihw->oihw", b[:, :, 0, 0], a)
+        by_hand = layers[name].get_base_layer()(x) + 0.5 * 6.0 / 4 * conv2d(x, update, stride=2, padding=1)
+        assert torch.allclose(layers[name](x), by_hand, atol=1e-5)
 
 
 def test_a_new_lora_changes_nothing_yet_and_only_it_trains(unet: KolorsUNet) -> None:
@@ -100,7 +116,7 @@ def test_the_file_says_what_it_is(lora_file: Path) -> None:
         metadata, names = file.metadata(), list(file.keys())
     assert metadata["style"] == "二次元" and metadata["steps"] == "3" and metadata["format"] == "pt"
     adapter = json.loads(metadata["lora_adapter_metadata"])
-    assert adapter == {"unet.r": 4, "unet.lora_alpha": 6.0, "unet.target_modules": sorted(TARGETS)}
+    assert adapter == {"unet.r": 4, "unet.lora_alpha": 6.0, "unet.target_modules": sorted(LORA_TARGETS)}
     assert all(name.startswith("unet.") and name.endswith(".weight") for name in names)
 
 
@@ -112,7 +128,9 @@ def test_without_metadata_alpha_is_the_rank(unet: KolorsUNet, lora_file: Path, t
     assert torch.allclose(predict(unet), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("change", ["shape", "layer", "kohya", "half", "empty", "rank"])
+@pytest.mark.parametrize(
+    "change", ["shape", "window", "second", "layer", "group norm", "kohya", "half", "empty", "rank"]
+)
 def test_a_lora_of_another_model_is_refused(
     unet: KolorsUNet, lora_file: Path, tmp_path: Path, change: str
 ) -> None:
@@ -120,6 +138,12 @@ def test_a_lora_of_another_model_is_refused(
     first = next(name for name in weights if name.endswith("lora_A.weight"))
     if change == "shape":
         weights[first] = torch.ones(4, 3)
+    elif change == "window":
+        weights["unet.conv_in.lora_A.weight"] = torch.ones(4, 4, 1, 1)
+    elif change == "second":
+        weights["unet.conv_in.lora_B.weight"] = torch.ones(64, 4, 3, 3)
+    elif change == "group norm":
+        weights |= {f"unet.conv_norm_out.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}
     elif change == "layer":
         weights = {name.replace("mid_block", "middle"): tensor for name, tensor in weights.items()}
     elif change == "kohya":

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
-from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.base_model import DEFAULT_TRAINING, BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
@@ -101,12 +101,11 @@ def test_the_header_says_what_it_was_trained_on(trained: Path, cache: Path, base
 def test_what_the_recipe_leaves_to_the_base_model_is_recorded(
     tmp_path: Path, cache: Path, base_model: BaseModel
 ) -> None:
-    train(cache, base_model, tmp_path, steps=1, learning_rate=None, alpha=None, snr_gamma=None)
+    train(cache, base_model, tmp_path, steps=1, **dict.fromkeys(base_model.default_training))
     with safe_open(tmp_path / "lora" / "lora.safetensors", framework="pt") as file:
         recipe = json.loads(file.metadata()["recipe"])
-    assert recipe["learning_rate"] == base_model.default_learning_rate != 1e-4
-    assert recipe["alpha"] == base_model.default_alpha
-    assert recipe["snr_gamma"] == base_model.default_snr_gamma
+    assert base_model.default_training != DEFAULT_TRAINING
+    assert {name: recipe[name] for name in base_model.default_training} == base_model.default_training
 
 
 def test_agrees_with_peft_on_diffusers_unet(
@@ -236,7 +235,7 @@ KILLED = """
 import json, sys
 from pathlib import Path
 import torch
-from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.base_model import DEFAULT_TRAINING, BaseModel
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.specs import TrainingRecipe
 torch.set_num_threads(1)

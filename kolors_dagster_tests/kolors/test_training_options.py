@@ -130,7 +130,8 @@ def test_a_killed_training_keeps_its_moving_average(
 def test_dora_learns_lengths_that_act_alike_everywhere(
     train: Any, tmp_path: Path, base_model: BaseModel
 ) -> None:
-    weights, _ = train(dora=True, steps=3, learning_rate=1e-2)
+    modules = ["to_q", "to_k", "conv1", "conv_in"]
+    weights, _ = train(dora=True, steps=3, learning_rate=1e-2, target_modules=modules)
     assert any(name.endswith("lora_magnitude_vector") for name in weights)
     path = tmp_path / "lora" / "lora.safetensors"
     unet = load_unet(base_model.folder, CPU, torch.float32)
@@ -144,7 +145,7 @@ def test_dora_learns_lengths_that_act_alike_everywhere(
     pipeline = KolorsPipeline(vae=None, text_encoder=None, tokenizer=None, unet=theirs, scheduler=None)
     pipeline.load_lora_weights(path.parent, weight_name=path.name)
     merged, own = unet.state_dict(), dict(theirs.named_modules())
-    for name in (name for name in own if name.endswith("attn1.to_q")):
+    for name in (name for name in own if name.endswith(("attn1.to_q", "conv1", "conv_in"))):
         own[name].merge()
         assert torch.allclose(own[name].get_base_layer().weight, merged[f"{name}.weight"], atol=1e-5), name
 

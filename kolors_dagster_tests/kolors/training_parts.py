@@ -14,7 +14,14 @@ from kolors_dagster.specs import TrainingRecipe
 
 CPU = torch.device("cpu")
 RECIPE = TrainingRecipe(
-    steps=6, rank=2, resolution=64, checkpoint_every=2, learning_rate=1e-3, alpha=4.0, snr_gamma=0
+    steps=6,
+    rank=2,
+    resolution=64,
+    checkpoint_every=2,
+    learning_rate=1e-3,
+    alpha=4.0,
+    snr_gamma=0,
+    target_modules=["to_q", "to_k", "to_v", "to_out.0"],
 )
 CAPTIONS = ["二次元，女孩", "二次元，街道", "二次元，女孩", "二次元", "二次元，街道"]
 SIZES = [(80, 100), (100, 80), (64, 64), (200, 70), (48, 60)]

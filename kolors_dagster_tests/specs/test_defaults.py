@@ -7,8 +7,7 @@ def test_training_defaults_are_the_notebooks_or_left_to_the_base_model():
     recipe = TrainingRecipe()
     assert (recipe.rank, recipe.alpha, recipe.learning_rate) == (16, None, None)  # the base model's own
     assert (recipe.steps, recipe.batch_size, recipe.crop, recipe.precision) == (500, 1, "center", "auto")
-    assert recipe.resolution is None  # the base model's own
-    assert recipe.target_modules == ["to_q", "to_k", "to_v", "to_out.0"]
+    assert (recipe.resolution, recipe.target_modules, recipe.snr_gamma) == (None, None, None)  # likewise
 
 
 def test_sampling_defaults_leave_size_and_steps_to_the_base_model():
