@@ -107,11 +107,11 @@ class KolorsBundle:
 
     def _encode(self, requests: Sequence[DrawRequest]) -> None:
         """Bring the embeddings of all texts into memory; only new texts take the encoder."""
-        for text in dict.fromkeys(text for request in requests for text in _texts(request)):
+        texts = dict.fromkeys(text for request in requests for text in _texts(request))
+        for text in texts:
             if text not in self._embeddings and (found := self._store.find(text)) is not None:
                 self._embeddings[text] = found
-        texts = [text for request in requests for text in _texts(request)]
-        new = [text for text in dict.fromkeys(texts) if text not in self._embeddings]
+        new = [text for text in texts if text not in self._embeddings]
         if not new:
             return
         self._let_go("unet")

@@ -21,9 +21,14 @@ class MergedLora:
         self._unet = unet
         self._covered: dict[str, Tensor] = {}
         load_lora(unet, path, weight)
-        for name, layer in lora_layers(unet).items():
-            self._covered[f"{name}.weight"] = layer.get_base_layer().weight.to("cpu", copy=True)
-            layer.merge()
+        try:
+            for name, layer in lora_layers(unet).items():
+                self._covered[f"{name}.weight"] = layer.get_base_layer().weight.to("cpu", copy=True)
+                layer.merge()
+        except BaseException:  # out of memory, or Ctrl-C: half a LoRA must not stay
+            remove_lora(unet)
+            self.take_out()
+            raise
         remove_lora(unet)
 
     @torch.no_grad()

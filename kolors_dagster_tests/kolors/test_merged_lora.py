@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft.tuners.lora import Linear as LoraLinear
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.lora import load_lora, lora_layers
@@ -43,3 +44,23 @@ def test_a_lora_that_does_not_fit_leaves_the_unet_as_it_was(unet: KolorsUNet, tm
     with pytest.raises(UserError, match=r"cut\.safetensors"):
         MergedLora(unet, tmp_path / "cut.safetensors", 1.0)
     assert torch.equal(predict(unet), before)
+
+
+def test_a_merge_that_breaks_off_leaves_the_unet_as_it_was(
+    unet: KolorsUNet, lora_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {name: tensor.clone() for name, tensor in unet.state_dict().items()}
+    merged: list[object] = []
+    merge = LoraLinear.merge
+
+    def merge_three(layer: LoraLinear) -> None:
+        if len(merged) == 3:
+            raise torch.OutOfMemoryError
+        merge(layer)
+        merged.append(layer)
+
+    monkeypatch.setattr(LoraLinear, "merge", merge_three)
+    with pytest.raises(torch.OutOfMemoryError):
+        MergedLora(unet, lora_file, 1.0)
+    assert unet.state_dict().keys() == own.keys()
+    assert all(torch.equal(tensor, own[name]) for name, tensor in unet.state_dict().items())
