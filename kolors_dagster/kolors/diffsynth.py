@@ -12,7 +12,13 @@ sys.modules[_FLEX_ATTENTION] = cast(ModuleType, None)
 try:
     from diffsynth.core.loader.model import load_model
     from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
-    from diffsynth.models.stable_diffusion_xl_unet import BasicTransformerBlock, SDXLUNet2DConditionModel
+    from diffsynth.models.stable_diffusion_xl_unet import (
+        GEGLU,
+        BasicTransformerBlock,
+        ResnetBlock2D,
+        SDXLUNet2DConditionModel,
+        Transformer2DModel,
+    )
     from diffsynth.utils.state_dict_converters.stable_diffusion_vae import SDVAEStateDictConverter
 finally:
     del sys.modules[_FLEX_ATTENTION]
@@ -20,9 +26,12 @@ finally:
         sys.modules[_FLEX_ATTENTION] = _imported
 
 __all__ = [
+    "GEGLU",
     "BasicTransformerBlock",
+    "ResnetBlock2D",
     "SDVAEStateDictConverter",
     "SDXLUNet2DConditionModel",
     "StableDiffusionVAE",
+    "Transformer2DModel",
     "load_model",
 ]

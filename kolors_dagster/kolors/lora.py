@@ -22,7 +22,7 @@ from kolors_dagster.files import write_whole_file
 from kolors_dagster.kolors.unet import KolorsUNet
 
 ADAPTER_METADATA = "lora_adapter_metadata"
-_ADAPTER = "default"
+ADAPTER = "default"
 _PREFIX = "unet."
 _MAGNITUDE = ".lora_magnitude_vector"  # of DoRA
 
@@ -42,22 +42,22 @@ def inject_lora(
     device = unet.conv_in.weight.device
     for layer in lora_layers(unet).values():
         # Filled here and not by peft, which would bring them to the UNet's precision.
-        first, second = layer.lora_A[_ADAPTER], layer.lora_B[_ADAPTER]
+        first, second = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER]
         start = torch.empty(first.weight.shape, dtype=torch.float32)
         nn.init.kaiming_uniform_(start, a=math.sqrt(5), generator=generator)
         first.weight = nn.Parameter(start.to(device))
         second.weight = nn.Parameter(torch.zeros(second.weight.shape, dtype=torch.float32, device=device))
         if dora:
             weight = layer.get_base_layer().weight.float()
-            lengths = weight.flatten(1).norm(dim=1).view(layer.lora_magnitude_vector[_ADAPTER].weight.shape)
-            layer.lora_magnitude_vector[_ADAPTER].weight = nn.Parameter(lengths)
+            lengths = weight.flatten(1).norm(dim=1).view(layer.lora_magnitude_vector[ADAPTER].weight.shape)
+            layer.lora_magnitude_vector[ADAPTER].weight = nn.Parameter(lengths)
     return [parameter for parameter in unet.parameters() if parameter.requires_grad]
 
 
 def save_lora(unet: KolorsUNet, path: Path, metadata: dict[str, str]) -> None:
     """Write the UNet's LoRA with `metadata`, the whole file or none; equal LoRAs give equal bytes."""
-    config = unet.peft_config[_ADAPTER]
-    weights = get_peft_model_state_dict(unet, adapter_name=_ADAPTER)
+    config = unet.peft_config[ADAPTER]
+    weights = get_peft_model_state_dict(unet, adapter_name=ADAPTER)
     tensors = {_PREFIX + name: weights[name].detach().cpu().contiguous() for name in sorted(weights)}
     adapter = {
         f"{_PREFIX}r": config.r,
@@ -90,7 +90,7 @@ def load_lora(unet: KolorsUNet, path: Path, weight: float = 1.0) -> None:
 def set_lora_weight(unet: KolorsUNet, weight: float) -> None:
     """Change how strongly the LoRA on the UNet acts; 1 is as trained."""
     for layer in lora_layers(unet).values():
-        layer.set_scale(_ADAPTER, weight)
+        layer.set_scale(ADAPTER, weight)
 
 
 def remove_lora(unet: KolorsUNet) -> None:
@@ -110,7 +110,7 @@ def lora_layers(unet: KolorsUNet) -> dict[str, LoraLayer]:
 def _inject(unet: KolorsUNet, rank: int, alpha: float, modules: list[str], dora: bool) -> None:
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=modules, use_dora=dora)
     try:
-        inject_adapter_in_model(config, unet, adapter_name=_ADAPTER, low_cpu_mem_usage=True)
+        inject_adapter_in_model(config, unet, adapter_name=ADAPTER, low_cpu_mem_usage=True)
     except ValueError as error:
         raise UserError(
             f"target_modules {modules}: {str(error).splitlines()[0]}",
@@ -121,7 +121,7 @@ def _inject(unet: KolorsUNet, rank: int, alpha: float, modules: list[str], dora:
 def _fill(unet: KolorsUNet, weights: dict[str, Tensor]) -> None:
     device = unet.conv_in.weight.device
     weights = {name: tensor.to(device) for name, tensor in weights.items()}
-    set_peft_model_state_dict(unet, weights, adapter_name=_ADAPTER, low_cpu_mem_usage=True)
+    set_peft_model_state_dict(unet, weights, adapter_name=ADAPTER, low_cpu_mem_usage=True)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
