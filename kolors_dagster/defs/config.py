@@ -24,10 +24,11 @@ def _make_overrides(spec: type[Spec]) -> type[dg.Config]:
 
 
 def _launchpad_type(name: str, annotation: Any) -> Any:
+    if NoneType in get_args(annotation):
+        annotation = next(argument for argument in get_args(annotation) if argument is not NoneType)
     if get_origin(annotation) is Literal:  # Dagster has no literals, but it has enums
         return enum.Enum(name, {value: value for value in get_args(annotation)})
-    without_none = [argument for argument in get_args(annotation) if argument is not NoneType]
-    return without_none[0] if NoneType in get_args(annotation) else annotation
+    return annotation
 
 
 def apply_overrides(spec: S, overrides: dg.Config) -> S:

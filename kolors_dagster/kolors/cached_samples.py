@@ -10,13 +10,14 @@ from torch import Tensor
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
+from kolors_dagster.kolors.buckets import Size
 
-CACHE_FORMAT = 2
+CACHE_FORMAT = 3
 SHARD_ROWS = 32
 
 
 def latents_file(shard: int) -> str:
-    """Return the name of a file of 32 images' `mean` and `std`, each (rows, 4, h, w)."""
+    """Return the name of a file of 32 images' `mean` and `std`, each (rows, 4, h, w): all of one size."""
     return f"latents-{shard:05}.safetensors"
 
 
@@ -60,19 +61,24 @@ class CachedSamples:
         self.dataset_version: str = index["dataset_version"]
         self.base_model_version: str = index["arithmetic"]["base_model"]
         self.resolution: int = index["arithmetic"]["resolution"]
+        self.crop: str = index["arithmetic"]["crop"]
         row_of_caption = {caption: row for row, caption in enumerate(index["captions"])}
         self._captions = [row_of_caption[image["text"]] for image in index["images"]]
+        self._places: list[tuple[str, int]] = [(image["shard"], image["row"]) for image in index["images"]]
+        self.sizes: list[Size] = [
+            (width, height) for width, height in (image["size"] for image in index["images"])
+        ]
         self._open_files: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self._captions)
 
     def __getitem__(self, image: int) -> CachedSample:
-        shard, row = divmod(image, SHARD_ROWS)
+        shard, row = self._places[image]
         text_shard, text_row = divmod(self._captions[image], SHARD_ROWS)
         return CachedSample(
-            mean=self._read(latents_file(shard), "mean", row),
-            std=self._read(latents_file(shard), "std", row),
+            mean=self._read(shard, "mean", row),
+            std=self._read(shard, "std", row),
             hidden_states=self._read(text_file(text_shard), "hidden_states", text_row),
             pooled=self._read(text_file(text_shard), "pooled", text_row),
         )

@@ -14,20 +14,14 @@ from kolors_dagster.kolors.training_checkpoint import Checkpoint
 from kolors_dagster.kolors.training_objective import learning_rate_at
 from kolors_dagster.kolors.training_precision import choose_loss_scale
 from kolors_dagster.kolors.training_steps import StepBatch
-from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
+from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.specs import FilledRecipe
 
 _log = logging.getLogger(__name__)
 
 
 class LoraTraining(LightningModule):
-    """Teach the LoRA layers of `unet` to predict the noise, from the first step or a checkpoint.
-
-    Every picture is conditioned on the size it is trained at, uncropped, just as panels are drawn, and as
-    DiffSynth trains: a LoRA learns the style at the very conditioning that will be asked of it. SDXL's own
-    recipe (original size and crop) teaches a base model to tell framings apart, for which a style's few
-    dozen pictures are no material.
-    """
+    """Teach the LoRA layers of `unet` to predict the noise, from the first step or a checkpoint."""
 
     def __init__(self, unet: KolorsUNet, recipe: FilledRecipe) -> None:
         super().__init__()
@@ -41,8 +35,6 @@ class LoraTraining(LightningModule):
         self.loss_scale = choose_loss_scale(frozen.dtype)
         self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
         self.at_a_time = recipe.batch_size
-        side = recipe.resolution
-        self.time_ids = make_time_ids(side, side, recipe.batch_size, frozen.device, torch.float32)
         self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.learning_rate, fused=True)
         self.average = (
             {name: weight.detach().clone() for name, weight in self.trained.items()}
@@ -137,7 +129,7 @@ class LoraTraining(LightningModule):
             batch.timesteps,
             batch.hidden_states.to(self.frozen_dtype),
             batch.pooled.to(self.frozen_dtype),
-            self.time_ids[: len(batch.noise)],
+            batch.time_ids,
         )
         errors = (predicted.float() - batch.noise).square().mean(dim=(1, 2, 3))
         return (errors * batch.weights).sum()

@@ -45,7 +45,7 @@ def train_lora(
     What the recipe leaves empty is the base model's own, and recorded as such. `metadata` (style, trigger
     words, …) goes into the file's header, beside the recipe, the base model and the data set's version. If an
     error ends the training, the previous `output` stays.
-    Raises UserError for a cache of another base model or resolution, and for a loss that is not finite;
+    Raises UserError for a cache of another base model, resolution or crop, and for a loss that is not finite;
     UselessLora for a LoRA that comes out without effect.
     """
     start = time.perf_counter()
@@ -111,3 +111,5 @@ def _check_cache(samples: CachedSamples, cache: Path, base_model: BaseModel, rec
         raise UserError(f"{cache}: was made with another base model than {base_model.name}", fix)
     if samples.resolution != recipe.resolution:
         raise UserError(f"{cache}: holds images of {samples.resolution} pixels, not {recipe.resolution}", fix)
+    if samples.crop != recipe.crop:
+        raise UserError(f"{cache}: holds images cropped to {samples.crop}, not {recipe.crop}", fix)

@@ -1,4 +1,4 @@
-"""The training images of a processed data set, and how each becomes the square the model is trained on."""
+"""The training images of a processed data set, and how each gets the shape the model is trained on."""
 
 import csv
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from torch import Tensor
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import join_inside
 from kolors_dagster.hashing import hash_file
+from kolors_dagster.kolors.buckets import Size
 
 _MEND = "make the processed data set again"
 
@@ -26,7 +27,7 @@ class TrainingImage:
     text: str
     path: Path
     sha256: str
-    shorter_side: int
+    size: Size
 
 
 def read_training_images(dataset: Path) -> list[TrainingImage]:
@@ -55,24 +56,24 @@ def read_training_images(dataset: Path) -> list[TrainingImage]:
         if not path.is_file():
             raise UserError(f"{table}:{line}: {name} is not there", _MEND)
         with _open_image(path) as image:
-            images.append(TrainingImage(name, text, path, hash_file(path), min(image.size)))
+            images.append(TrainingImage(name, text, path, hash_file(path), image.size))
     return images
 
 
-def read_square(path: Path, resolution: int) -> Tensor:
-    """Return the middle square of an image, (3, resolution, resolution) in [-1, 1].
+def read_cropped(path: Path, width: int, height: int) -> Tensor:
+    """Return the middle of an image, (3, height, width) in [-1, 1].
 
-    The shorter side is scaled to `resolution` (Lanczos, which widens with the reduction, so nothing
-    aliases), then what stands out on both ends of the longer side is cut off evenly.
+    It is scaled to just cover `width` × `height` (Lanczos, which widens with the reduction, so nothing
+    aliases), then what stands out on both ends of one side is cut off evenly.
     Raises UserError if the file cannot be read as an image.
     """
     with _open_image(path) as opened:
         image = opened.convert("RGB")
-    scale = resolution / min(image.size)
-    width, height = (max(resolution, round(side * scale)) for side in image.size)
-    image = image.resize((width, height), Image.Resampling.LANCZOS)
-    left, top = (width - resolution) // 2, (height - resolution) // 2
-    image = image.crop((left, top, left + resolution, top + resolution))
+    scale = max(width / image.width, height / image.height)
+    covering = max(width, round(image.width * scale)), max(height, round(image.height * scale))
+    image = image.resize(covering, Image.Resampling.LANCZOS)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    image = image.crop((left, top, left + width, top + height))
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
     return pixels.float() / 127.5 - 1.0
 

@@ -15,8 +15,10 @@ class CacheReport:
     captions: int
     """Distinct captions; each was encoded once."""
     resolution: int
+    sizes: dict[tuple[int, int], int]
+    """How many images were cropped to each width and height."""
     enlarged: tuple[str, ...]
-    """Images whose shorter side is below the resolution: they were scaled up, which softens the LoRA."""
+    """Images smaller than what they are cropped to: they were scaled up, which softens the LoRA."""
     reused_shards: int
     """Shards an earlier, killed run had finished."""
     size_bytes: int

@@ -1,15 +1,16 @@
 """What training step k sees: a function of the seed and k alone, so that a resumed run is the same run."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from kolors_dagster.kolors.batch_order import BatchOrder, make_generator
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.training_objective import draw_noise, weigh_by_snr
+from kolors_dagster.kolors.unet import make_time_ids
 from kolors_dagster.specs import FilledRecipe
 
 
@@ -21,6 +22,8 @@ class StepBatch(NamedTuple):
     timesteps: Tensor
     hidden_states: Tensor
     pooled: Tensor
+    time_ids: Tensor
+    """SDXL's size conditioning (n, 6)."""
     weights: Tensor
     """Each sample's weight in the loss."""
 
@@ -30,10 +33,12 @@ class StepBatch(NamedTuple):
 
 
 class TrainingSteps:
-    """The batches of a recipe's steps from `first` on, one after the other.
+    """The batches of a recipe's steps from `first` on, one after the other: full, and of images of one size.
 
-    The images go round in a new order every epoch. A batch larger than what is left of an epoch goes on in
-    the next, so every batch is full, even if it is larger than the whole data set.
+    Every picture is conditioned on the size it is trained at, uncropped, just as panels are drawn, and as
+    DiffSynth trains: a LoRA learns the style at the very conditioning that will be asked of it. SDXL's own
+    recipe (original size and crop) teaches a base model to tell framings apart, for which a style's few
+    dozen pictures are no material.
     """
 
     def __init__(
@@ -46,11 +51,8 @@ class TrainingSteps:
         self._samples = samples
         self._schedule = schedule
         self._recipe = recipe
-        self._batch_size = recipe.batch_size * recipe.gradient_accumulation
-        self._seed = recipe.seed
+        self._order = BatchOrder(samples.sizes, recipe.batch_size * recipe.gradient_accumulation, recipe.seed)
         self._steps = range(first, recipe.steps)
-        self._epoch = -1
-        self._order: list[int] = []
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -61,33 +63,21 @@ class TrainingSteps:
 
     def make_batch(self, step: int) -> StepBatch:
         """Return the batch of `step`: latents drawn from their posteriors, noise, timesteps, embeddings."""
-        start = step * self._batch_size
-        chosen = [self._samples[self._image_at(start + offset)] for offset in range(self._batch_size)]
-        generator = make_generator(self._seed, "step", step)
+        images = self._order.images_of(step)
+        chosen = [self._samples[image] for image in images]
+        width, height = self._samples.sizes[images[0]]
+        generator = make_generator(self._recipe.seed, "step", step)
         mean = torch.stack([sample.mean for sample in chosen])
         std = torch.stack([sample.std for sample in chosen])
         latents = mean + std * torch.randn(mean.shape, generator=generator)
         noise = draw_noise(mean, self._recipe.noise_offset, generator)
-        timesteps = torch.randint(self._schedule.timesteps, (self._batch_size,), generator=generator)
+        timesteps = torch.randint(self._schedule.timesteps, (len(chosen),), generator=generator)
         return StepBatch(
             noisy_latents=self._schedule.add_noise(latents, noise, timesteps),
             noise=noise,
             timesteps=timesteps,
             hidden_states=torch.stack([sample.hidden_states for sample in chosen]),
             pooled=torch.stack([sample.pooled for sample in chosen]),
+            time_ids=make_time_ids(height, width, len(chosen), mean.device, torch.float32).contiguous(),
             weights=weigh_by_snr(self._schedule, timesteps, self._recipe.snr_gamma),
         )
-
-    def _image_at(self, position: int) -> int:
-        epoch, place = divmod(position, len(self._samples))
-        if epoch != self._epoch:
-            generator = make_generator(self._seed, "order", epoch)
-            self._epoch = epoch
-            self._order = torch.randperm(len(self._samples), generator=generator).tolist()
-        return self._order[place]
-
-
-def make_generator(seed: int, purpose: str, number: int) -> Generator:
-    """Return a generator of its own for each purpose and number, independent of PyTorch's global state."""
-    digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
-    return Generator().manual_seed(int.from_bytes(digest[:8]) >> 1)

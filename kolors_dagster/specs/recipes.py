@@ -9,6 +9,8 @@ from pydantic import Field
 
 from kolors_dagster.specs.base import Spec
 
+Crop = Literal["buckets", "center"]
+
 
 class TrainingRecipe(Spec):
     """How a style's LoRA is trained."""
@@ -54,10 +56,12 @@ class TrainingRecipe(Spec):
         None,
         ge=64,
         multiple_of=8,
-        description="Side of the training square in pixels; empty: the base model's own.",
+        description="Side of the training square in pixels (buckets keep its area); empty: the model's own.",
     )
-    crop: Literal["center"] = Field(
-        "center", description="How an image becomes a square: scaled, then cropped."
+    crop: Crop | None = Field(
+        None,
+        description="buckets: images are scaled and cropped to the nearest of a few shapes from 1:2 to 2:1; "
+        "center: to the middle square; empty: buckets for your own images, center for embedded drawings.",
     )
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
         "auto", description="Arithmetic of the frozen model; auto: fp32 on a CPU, bf16 or fp16 on a GPU."
@@ -76,13 +80,14 @@ class TrainingRecipe(Spec):
 
 
 class FilledRecipe(TrainingRecipe):
-    """A training recipe in which nothing is left to the base model."""
+    """A training recipe in which nothing is left to the base model or to the style."""
 
     alpha: float = Field(gt=0)
     learning_rate: float = Field(gt=0, lt=1)
     snr_gamma: float = Field(ge=0)
     target_modules: list[str] = Field(min_length=1)
     resolution: int = Field(ge=64, multiple_of=8)
+    crop: Crop = Field("center", description="Of a recipe without a style: as in the course notebook.")
 
 
 class SamplingRecipe(Spec):

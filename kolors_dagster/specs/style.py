@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from kolors_dagster.specs.base import Name, Spec, Text, mistake
 from kolors_dagster.specs.recipes import TrainingRecipe
@@ -63,7 +63,9 @@ class StyleSpec(Spec):
     process: list[dict[str, dict[str, Any]]] = Field(
         DEFAULT_PROCESS, description="Data-Juicer's operators in order, each `name: {parameter: value}`."
     )
-    training: TrainingRecipe = Field(TrainingRecipe(), description="How the LoRA is trained.")
+    training: TrainingRecipe = Field(
+        TrainingRecipe(), validate_default=True, description="How the LoRA is trained."
+    )
     retrain: Schedule | None = Field(
         None,
         description="When to train again by itself if something is new (cron, local time); empty: never.",
@@ -81,3 +83,13 @@ class StyleSpec(Spec):
                     index - 1,
                 )
         return process
+
+    @field_validator("training")
+    @classmethod
+    def _crop_as_the_source_needs(cls, training: TrainingRecipe, info: ValidationInfo) -> TrainingRecipe:
+        """Fill in the crop, so that whoever versions the recipe sees it; the notebook's for the drawings."""
+        source = info.data.get("source")
+        if training.crop is not None or source is None:  # a broken source is an error of its own
+            return training
+        crop = "center" if isinstance(source, EmbeddedSource) else "buckets"
+        return training.model_copy(update={"crop": crop})

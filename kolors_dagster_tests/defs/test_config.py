@@ -29,10 +29,11 @@ def test_an_empty_form_changes_nothing() -> None:
 
 
 def test_what_is_filled_in_wins() -> None:
-    overrides = TrainingOverrides(rank=4, precision="fp32", target_modules=["to_q"])
+    overrides = TrainingOverrides(rank=4, crop="buckets", precision="fp32", target_modules=["to_q"])
     changed = apply_overrides(TrainingRecipe(), overrides)
     assert (changed.rank, changed.precision, changed.target_modules) == (4, "fp32", ["to_q"])
-    assert list_overrides(overrides) == ["rank", "precision", "target_modules"]
+    assert changed.crop == "buckets"
+    assert list_overrides(overrides) == ["rank", "crop", "precision", "target_modules"]
 
 
 def test_a_bad_value_names_its_field() -> None:

@@ -44,8 +44,10 @@ def test_a_recipe_is_filled_where_it_is_empty_and_nowhere_else(folder: Path) -> 
     model = describe_base_model("kolors-mini", folder)
     filled = model.fill_recipe(TrainingRecipe(steps=7))
     assert {name: getattr(filled, name) for name in TRAINING} == TRAINING
-    assert (filled.resolution, filled.steps) == (256, 7)
-    said = TrainingRecipe(learning_rate=2e-5, alpha=1.5, snr_gamma=0, target_modules=["to_q"], resolution=64)
+    assert (filled.resolution, filled.steps, filled.crop) == (256, 7, "center")
+    said = TrainingRecipe(
+        learning_rate=2e-5, alpha=1.5, snr_gamma=0, target_modules=["to_q"], resolution=64, crop="buckets"
+    )
     assert model.fill_recipe(said).model_dump() == said.model_dump()
 
 

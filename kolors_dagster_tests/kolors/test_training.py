@@ -34,6 +34,7 @@ from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures
     CPU,
     RECIPE,
     describe_mini,
+    make_bucket_cache,
     make_cache,
     make_dataset,
     read_folder,
@@ -92,7 +93,7 @@ def test_the_header_says_what_it_was_trained_on(trained: Path, cache: Path, base
     assert header["base_model_version"] == base_model.version
     assert header["dataset_version"] == CachedSamples(cache).dataset_version
     recipe = TrainingRecipe.model_validate_json(header["recipe"])
-    assert recipe == RECIPE.model_copy(update={"checkpoint_every": 100})
+    assert recipe == RECIPE.model_copy(update={"checkpoint_every": 100, "crop": "center"})
     adapter = json.loads(header["lora_adapter_metadata"])
     assert (adapter["unet.r"], adapter["unet.lora_alpha"]) == (2, 4.0)
     assert str(cache.parent) not in json.dumps(header)
@@ -108,10 +109,29 @@ def test_what_the_recipe_leaves_to_the_base_model_is_recorded(
     assert {name: recipe[name] for name in base_model.default_training} == base_model.default_training
 
 
+def test_buckets_give_the_same_bytes_again_and_after_an_interruption(
+    tmp_path: Path, bucket_cache: Path, base_model: BaseModel
+) -> None:
+    changes = {"crop": "buckets", "batch_size": 2}
+    train(bucket_cache, base_model, tmp_path / "whole", **changes)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(3, KeyboardInterrupt(), patch)
+        with pytest.raises(KeyboardInterrupt):
+            train(bucket_cache, base_model, tmp_path / "resumed", **changes)
+    assert train(bucket_cache, base_model, tmp_path / "resumed", **changes).resumed_from == 2
+    assert read_folder(tmp_path / "resumed" / "lora") == read_folder(tmp_path / "whole" / "lora")
+
+
+@pytest.mark.parametrize("crop", ["center", "buckets"])
 def test_agrees_with_peft_on_diffusers_unet(
-    tmp_path: Path, trained: Path, cache: Path, base_model: BaseModel
+    tmp_path: Path, trained: Path, cache: Path, bucket_cache: Path, base_model: BaseModel, crop: str
 ) -> None:
     """The whole training again, by diffusers' UNet, peft and a loop written here."""
+    recipe = base_model.fill_recipe(RECIPE.model_copy(update={"crop": crop}))
+    if crop == "buckets":
+        cache = bucket_cache
+        train(cache, base_model, tmp_path, crop=crop)
+        trained = tmp_path / "lora"
     ours = load_unet(base_model.folder, CPU, torch.float32)
     inject_lora(ours, RECIPE.rank, RECIPE.alpha, RECIPE.target_modules, RECIPE.seed)
     save_lora(ours, tmp_path / "start.safetensors", {})
@@ -131,8 +151,12 @@ def test_agrees_with_peft_on_diffusers_unet(
     optimizer = torch.optim.AdamW(trainable.values(), lr=RECIPE.learning_rate)
     schedule = load_noise_schedule(base_model.folder)
     losses = []
-    for batch in TrainingSteps(CachedSamples(cache), schedule, base_model.fill_recipe(RECIPE)):
-        conditions = {"text_embeds": batch.pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]])}
+    shapes = set()
+    for batch in TrainingSteps(CachedSamples(cache), schedule, recipe):
+        height, width = (8.0 * side for side in batch.noise.shape[2:])
+        shapes.add((width, height))
+        time_ids = torch.tensor([[height, width, 0, 0, height, width]])
+        conditions = {"text_embeds": batch.pooled, "time_ids": time_ids}
         predicted = unet(
             batch.noisy_latents, batch.timesteps, batch.hidden_states, added_cond_kwargs=conditions
         ).sample
@@ -141,6 +165,7 @@ def test_agrees_with_peft_on_diffusers_unet(
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
+    assert shapes == ({(64, 64), (64, 96), (96, 64)} if crop == "buckets" else {(64, 64)})
     table = list(csv.DictReader((trained / "loss.csv").open()))
     assert [float(row["loss"]) for row in table] == pytest.approx(losses, rel=1e-5)
     result = load_file(trained / "lora.safetensors")
@@ -362,6 +387,8 @@ def test_half_precision_trains_the_same_lora_in_fp32(
 def test_refuses_a_cache_that_does_not_fit(tmp_path: Path, cache: Path, base_model: BaseModel) -> None:
     with pytest.raises(UserError, match="images of 64 pixels, not 128"):
         train(cache, base_model, tmp_path, resolution=128)
+    with pytest.raises(UserError, match="cropped to center, not buckets"):
+        train(cache, base_model, tmp_path, crop="buckets")
     other = BaseModel(**vars(base_model) | {"version": "another"})
     with pytest.raises(UserError, match="another base model"):
         train(cache, other, tmp_path)

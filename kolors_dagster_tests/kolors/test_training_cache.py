@@ -1,4 +1,5 @@
 import gc
+import json
 import weakref
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors import cached_samples, training_cache
@@ -13,13 +15,16 @@ from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_text_encoder
 from kolors_dagster.kolors.training_cache import build_training_cache
-from kolors_dagster.kolors.training_images import read_square
+from kolors_dagster.kolors.training_images import read_cropped, read_training_images
 from kolors_dagster.specs import TrainingRecipe
 from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
+    BUCKETS,
     CAPTIONS,
     CPU,
+    IN_BUCKETS,
     RECIPE,
     describe_mini,
+    make_bucket_cache,
     make_cache,
     make_dataset,
     read_folder,
@@ -30,12 +35,16 @@ from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_holds_the_latents_diffusers_makes(cache: Path, base_model: BaseModel, dataset: Path) -> None:
+@pytest.mark.parametrize("crop", ["center", "buckets"])
+def test_holds_the_latents_diffusers_makes(
+    cache: Path, bucket_cache: Path, base_model: BaseModel, dataset: Path, crop: str
+) -> None:
     vae = AutoencoderKL.from_pretrained(base_model.folder / "vae", torch_dtype=torch.float32)
-    samples = CachedSamples(cache)
+    samples = CachedSamples(bucket_cache if crop == "buckets" else cache)
     assert len(samples) == 5
-    for number in range(5):
-        pixels = read_square(dataset / "train" / f"{number}.jpg", 64)[None]
+    assert samples.sizes == (IN_BUCKETS if crop == "buckets" else [(64, 64)] * 5)
+    for number, size in enumerate(samples.sizes):
+        pixels = read_cropped(dataset / "train" / f"{number}.jpg", *size)[None]
         with torch.no_grad():
             posterior = vae.encode(pixels).latent_dist
         scale = vae.config.scaling_factor
@@ -53,13 +62,53 @@ def test_holds_each_distinct_caption_once(cache: Path, base_model: BaseModel) ->
     assert len(samples._open_files["text-00000.safetensors"].get_slice("pooled")[:]) == 3
 
 
+def test_a_shard_holds_images_of_one_size(bucket_cache: Path) -> None:
+    index = json.loads((bucket_cache / "index.json").read_text())
+    shards: dict[str, list[tuple[int, list[int]]]] = {}
+    for image in index["images"]:
+        shards.setdefault(image["shard"], []).append((image["row"], image["size"]))
+    assert set(shards) == {path.name for path in bucket_cache.glob("latents-*")}
+    for name, images in shards.items():
+        tensors = load_file(bucket_cache / name)
+        sizes = {(8 * tensor.shape[3], 8 * tensor.shape[2]) for tensor in tensors.values()}
+        assert {tuple(size) for _, size in images} == sizes
+        assert sorted(row for row, _ in images) == list(range(len(tensors["mean"])))
+
+
+def test_images_encoded_together_come_out_as_alone(base_model: BaseModel, dataset: Path) -> None:
+    images = read_training_images(dataset)
+    encode = training_cache._load_image_encoder(base_model.folder, images, [(96, 64)] * 5, CPU)
+    together = encode(range(5))
+    assert together["mean"].shape == (5, 4, 8, 12)
+    for number in range(5):
+        for name, tensor in encode([number]).items():
+            torch.testing.assert_close(together[name][number], tensor[0], rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_without_finite_latents_is_named(
+    base_model: BaseModel, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_broken(path: Path, width: int, height: int) -> torch.Tensor:
+        return read_cropped(path, width, height) * (float("nan") if path.name == "3.jpg" else 1.0)
+
+    monkeypatch.setattr(training_cache, "read_cropped", read_broken)
+    images = read_training_images(dataset)
+    encode = training_cache._load_image_encoder(base_model.folder, images, [(64, 64)] * 5, CPU)
+    encode([0, 1])
+    with pytest.raises(UserError, match=r"3\.jpg: the VAE makes no finite latents"):
+        encode([2, 3, 4])
+
+
 def test_reports_what_it_did(tmp_path: Path, base_model: BaseModel, dataset: Path) -> None:
     report = build_training_cache(dataset, base_model, RECIPE, tmp_path / "cache", CPU)
     assert (report.images, report.captions, report.resolution) == (5, 3, 64)
-    assert report.enlarged == ("4.jpg",)
+    assert (report.sizes, report.enlarged) == ({(64, 64): 5}, ("4.jpg",))
     assert report.size_bytes == sum(len(data) for data in read_folder(tmp_path / "cache").values())
     assert report.peak_memory_bytes > 2**27
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    report = build_training_cache(dataset, base_model, BUCKETS, tmp_path / "cache", CPU)
+    assert report.sizes == {(64, 64): 1, (64, 96): 2, (96, 64): 2}
+    assert report.enlarged == ("4.jpg",)
 
 
 def test_encoders_are_never_in_memory_together(
@@ -84,32 +133,40 @@ def test_encoders_are_never_in_memory_together(
     assert all(reference() is None for reference in loaded)
 
 
+@pytest.mark.parametrize(("recipe", "left"), [(RECIPE, [2, 3, 4]), (BUCKETS, [1, 3, 2])])
 def test_a_killed_run_goes_on_where_it_was(
-    tmp_path: Path, base_model: BaseModel, dataset: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    base_model: BaseModel,
+    dataset: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: TrainingRecipe,
+    left: list[int],
 ) -> None:
     monkeypatch.setattr(training_cache, "SHARD_ROWS", 2)
     monkeypatch.setattr(cached_samples, "SHARD_ROWS", 2)
-    whole = build_training_cache(dataset, base_model, RECIPE, tmp_path / "whole", CPU)
+    whole = build_training_cache(dataset, base_model, recipe, tmp_path / "whole", CPU)
     read: list[str] = []
 
-    def read_or_stop(path: Path, resolution: int) -> torch.Tensor:
+    def read_or_stop(path: Path, width: int, height: int) -> torch.Tensor:
         if len(read) == 3:
             raise KeyboardInterrupt
         read.append(path.name)
-        return read_square(path, resolution)
+        return read_cropped(path, width, height)
 
-    monkeypatch.setattr(training_cache, "read_square", read_or_stop)
+    monkeypatch.setattr(training_cache, "read_cropped", read_or_stop)
     with pytest.raises(KeyboardInterrupt):
-        build_training_cache(dataset, base_model, RECIPE, tmp_path / "resumed", CPU)
+        build_training_cache(dataset, base_model, recipe, tmp_path / "resumed", CPU)
     assert not (tmp_path / "resumed").exists()
     read.clear()
-    resumed = build_training_cache(dataset, base_model, RECIPE, tmp_path / "resumed", CPU)
-    assert read == ["2.jpg", "3.jpg", "4.jpg"]
+    resumed = build_training_cache(dataset, base_model, recipe, tmp_path / "resumed", CPU)
+    assert read == [f"{number}.jpg" for number in left]
     assert (whole.reused_shards, resumed.reused_shards) == (0, 1)
     assert read_folder(tmp_path / "resumed") == read_folder(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["resumed", "whole"]
     samples = CachedSamples(tmp_path / "resumed")
-    assert samples[4].mean.shape == (4, 8, 8)
+    assert [samples[number].mean.shape for number in range(5)] == [
+        (4, height // 8, width // 8) for width, height in samples.sizes
+    ]
 
 
 def test_version_follows_what_is_in_the_cache(
@@ -123,6 +180,7 @@ def test_version_follows_what_is_in_the_cache(
     assert build(dataset, seed=7, learning_rate=0.01, steps=9, precision="fp32") == same
     other = write_dataset(tmp_path / "other", [*CAPTIONS[:4], "水彩"])
     assert len({same, build(dataset, resolution=72), build(dataset, precision="bf16"), build(other)}) == 4
+    assert build(dataset, crop="center") == same != build(dataset, crop="buckets")
 
 
 def test_an_error_leaves_the_cache_before_it(tmp_path: Path, base_model: BaseModel) -> None:

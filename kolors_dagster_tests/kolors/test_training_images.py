@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from kolors_dagster.errors import UserError
-from kolors_dagster.kolors.training_images import read_square, read_training_images
-from kolors_dagster_tests.kolors.training_parts import CAPTIONS, write_dataset
+from kolors_dagster.kolors.training_images import read_cropped, read_training_images
+from kolors_dagster_tests.kolors.training_parts import CAPTIONS, SIZES, write_dataset
 
 
 def test_square_is_the_middle_of_the_longer_side(tmp_path: Path) -> None:
@@ -17,22 +17,35 @@ def test_square_is_the_middle_of_the_longer_side(tmp_path: Path) -> None:
         pixels[:, 128 * third : 128 * (third + 1), third] = 255
     for name, picture in {"wide.png": pixels, "tall.png": pixels.transpose(1, 0, 2)}.items():
         Image.fromarray(picture).save(tmp_path / name)
-        square = read_square(tmp_path / name, 64)
+        square = read_cropped(tmp_path / name, 64, 64)
         assert square.shape == (3, 64, 64)
         inner = square[:, 4:-4, 4:-4]
         assert torch.equal(inner, torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(inner))
 
 
+def test_an_image_is_scaled_to_cover_and_cropped_evenly(tmp_path: Path) -> None:
+    # Four quarters of one colour each meet in the middle, whichever side is cut.
+    pixels = np.zeros((90, 150, 3), np.uint8)
+    pixels[45:, :, 0] = pixels[:, 75:, 1] = 255
+    Image.fromarray(pixels).save(tmp_path / "quarters.png")
+    for width, height in [(96, 64), (64, 96), (128, 64), (192, 96)]:
+        cropped = read_cropped(tmp_path / "quarters.png", width, height)
+        assert cropped.shape == (3, height, width)
+        down, across = cropped[0].mean(dim=1), cropped[1].mean(dim=0)
+        assert (down[: height // 2 - 4] == -1).all() and (down[height // 2 + 4 :] == 1).all()
+        assert (across[: width // 2 - 4] == -1).all() and (across[width // 2 + 4 :] == 1).all()
+
+
 def test_reducing_does_not_alias(tmp_path: Path) -> None:
     checkers = np.indices((512, 512)).sum(0) % 2 * 255
     Image.fromarray(checkers.astype(np.uint8)).save(tmp_path / "checkers.png")
-    assert read_square(tmp_path / "checkers.png", 64).abs().max() < 0.02  # even grey, no moiré
+    assert read_cropped(tmp_path / "checkers.png", 64, 64).abs().max() < 0.02  # even grey, no moiré
 
 
 def test_reads_names_captions_and_sizes(tmp_path: Path) -> None:
     images = read_training_images(write_dataset(tmp_path))
     assert [image.text for image in images] == CAPTIONS
-    assert [image.shorter_side for image in images] == [80, 80, 64, 70, 48]
+    assert [image.size for image in images] == SIZES
 
 
 @pytest.mark.parametrize(
@@ -59,7 +72,7 @@ def test_names_an_image_that_cannot_be_read(tmp_path: Path) -> None:
     broken = dataset / "train" / "3.jpg"
     broken.write_bytes(broken.read_bytes()[:400])
     with pytest.raises(UserError, match=r"3\.jpg: cannot be read"):
-        read_square(broken, 64)
+        read_cropped(broken, 64, 64)
     broken.write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"3\.jpg: cannot be read"):
         read_training_images(dataset)

@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps
 from kolors_dagster.specs import TrainingRecipe
 from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
     describe_mini,
+    make_bucket_cache,
     make_cache,
     make_dataset,
     use_one_thread,
@@ -66,10 +68,30 @@ def test_a_batch_larger_than_the_data_set_is_full(cache: Path, base_model: BaseM
     assert batch.noisy_latents.shape == (12, 4, 8, 8)
     assert batch.hidden_states.shape[:2] == (12, 256)
     singly = make_steps(cache, base_model)
-    positions = [singly._image_at(position) for position in range(12, 24)]
+    positions = [singly._order.images_of(position)[0] for position in range(12, 24)]
     samples = CachedSamples(cache)
     assert torch.equal(batch.pooled, torch.stack([samples[image].pooled for image in positions]))
     assert len(set(batch.timesteps.tolist())) > 6
+
+
+def test_a_batch_is_of_one_size_and_conditioned_on_it(bucket_cache: Path, base_model: BaseModel) -> None:
+    samples = CachedSamples(bucket_cache)
+    seen: Counter[bytes] = Counter()
+    for batch in make_steps(bucket_cache, base_model, batch_size=2, last=30):
+        height, width = (8 * side for side in batch.noisy_latents.shape[2:])
+        assert batch.noise.shape == batch.noisy_latents.shape == (2, 4, height // 8, width // 8)
+        assert batch.time_ids.tolist() == [[height, width, 0, 0, height, width]] * 2
+        of_size = [samples[image] for image in range(5) if samples.sizes[image] == (width, height)]
+        means = torch.stack([sample.mean for sample in of_size])
+        for latents, pooled in zip(recover_latents(batch), batch.pooled, strict=True):
+            chosen = of_size[int((latents - means).abs().mean((1, 2, 3)).argmin())]
+            assert torch.equal(pooled, chosen.pooled)
+            seen[chosen.mean.numpy().tobytes()] += 1
+    assert seen.total() == 60
+    assert set(seen.values()) == {
+        12
+    }  # of each of the five, for 30 batches are twelve epochs of two and a half
+    assert all(len(tensor) == 1 for tensor in batch.rows(slice(1, 2)))
 
 
 def test_noise_is_added_by_kolors_schedule(cache: Path, base_model: BaseModel) -> None:

@@ -23,8 +23,10 @@ RECIPE = TrainingRecipe(
     snr_gamma=0,
     target_modules=["to_q", "to_k", "to_v", "to_out.0"],
 )
+BUCKETS = RECIPE.model_copy(update={"crop": "buckets"})
 CAPTIONS = ["二次元，女孩", "二次元，街道", "二次元，女孩", "二次元", "二次元，街道"]
 SIZES = [(80, 100), (100, 80), (64, 64), (200, 70), (48, 60)]
+IN_BUCKETS = [(64, 96), (96, 64), (64, 64), (96, 64), (64, 96)]  # their widths and heights at 64 pixels
 
 
 @pytest.fixture(name="one_thread", scope="module")
@@ -52,6 +54,14 @@ def make_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_cache(tmp_path_factory: pytest.TempPathFactory, base_model: BaseModel, dataset: Path) -> Path:
     folder = tmp_path_factory.mktemp("cache") / "tiny"
     build_training_cache(dataset, base_model, RECIPE, folder, CPU)
+    return folder
+
+
+@pytest.fixture(name="bucket_cache", scope="session")
+def make_bucket_cache(tmp_path_factory: pytest.TempPathFactory, base_model: BaseModel, dataset: Path) -> Path:
+    """The same pictures in buckets: two portraits, two landscapes, one square."""
+    folder = tmp_path_factory.mktemp("buckets") / "tiny"
+    build_training_cache(dataset, base_model, BUCKETS, folder, CPU)
     return folder
 
 

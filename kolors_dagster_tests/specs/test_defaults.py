@@ -1,13 +1,34 @@
 """What a file leaves open is what the course notebook does."""
 
+import pytest
+
 from kolors_dagster.specs import EmbeddedSource, SamplingRecipe, StorySpec, StyleSpec, TrainingRecipe
 
 
 def test_training_defaults_are_the_notebooks_or_left_to_the_base_model():
     recipe = TrainingRecipe()
     assert (recipe.rank, recipe.alpha, recipe.learning_rate) == (16, None, None)  # the base model's own
-    assert (recipe.steps, recipe.batch_size, recipe.crop, recipe.precision) == (500, 1, "center", "auto")
+    assert (recipe.steps, recipe.batch_size, recipe.precision) == (500, 1, "auto")
+    assert recipe.crop is None  # the style's: it depends on the source
     assert (recipe.resolution, recipe.target_modules, recipe.snr_gamma) == (None, None, None)  # likewise
+
+
+@pytest.mark.parametrize(
+    ("source", "crop"),
+    [
+        ({"kind": "embedded", "drawing": "anime"}, "center"),  # as the notebook crops
+        ({"kind": "folder", "path": "~/pictures"}, "buckets"),
+        ({"kind": "modelscope", "dataset": "owner/name"}, "buckets"),
+    ],
+)
+def test_own_pictures_go_in_buckets_unless_the_style_says_otherwise(source: dict[str, str], crop: str):
+    def read(**style: object) -> StyleSpec:
+        return StyleSpec.model_validate({"name": "s", "trigger_words": "s", "source": source, **style})
+
+    assert read().training == read(training={}).training == TrainingRecipe(crop=crop)
+    assert read(training={"rank": 4}).training == TrainingRecipe(rank=4, crop=crop)
+    for said in ("buckets", "center"):
+        assert read(training={"crop": said}).training.crop == said
 
 
 def test_sampling_defaults_leave_size_and_steps_to_the_base_model():

@@ -14,7 +14,7 @@ from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.history import History, format_time
 from kolors_dagster.defs.links import link_to_images, show_drawn_before
-from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size
+from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size, show_table
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
@@ -78,6 +78,12 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
         "images": report.images,
         "captions": report.captions,
         "resolution": report.resolution,
+        "buckets": show_table(
+            [
+                {"width": width, "height": height, "images": count}
+                for (width, height), count in report.sizes.items()
+            ]
+        ),
         "enlarged": list(report.enlarged),
         "reused_shards": report.reused_shards,
         "size_mib": show_size(folder),
