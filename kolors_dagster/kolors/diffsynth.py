@@ -11,8 +11,13 @@ _imported = sys.modules.get(_FLEX_ATTENTION)
 sys.modules[_FLEX_ATTENTION] = cast(ModuleType, None)
 try:
     from diffsynth.core.loader.model import load_model
+    from diffsynth.core.vram.layers import AutoWrappedLinear, enable_vram_management
     from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
-    from diffsynth.models.stable_diffusion_xl_unet import BasicTransformerBlock, SDXLUNet2DConditionModel
+    from diffsynth.models.stable_diffusion_xl_unet import (
+        BasicTransformerBlock,
+        ResnetBlock2D,
+        SDXLUNet2DConditionModel,
+    )
     from diffsynth.utils.state_dict_converters.stable_diffusion_vae import SDVAEStateDictConverter
 finally:
     del sys.modules[_FLEX_ATTENTION]
@@ -20,9 +25,12 @@ finally:
         sys.modules[_FLEX_ATTENTION] = _imported
 
 __all__ = [
+    "AutoWrappedLinear",
     "BasicTransformerBlock",
+    "ResnetBlock2D",
     "SDVAEStateDictConverter",
     "SDXLUNet2DConditionModel",
     "StableDiffusionVAE",
+    "enable_vram_management",
     "load_model",
 ]

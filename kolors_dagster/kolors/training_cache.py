@@ -1,6 +1,5 @@
 """Turn training images into what training reads: VAE latents and text embeddings, so no encoder is needed."""
 
-import gc
 import shutil
 import sys
 import time
@@ -24,7 +23,9 @@ from kolors_dagster.kolors.cached_samples import (
     latents_file,
     text_file,
 )
+from kolors_dagster.kolors.device_memory import free_memory, limit_memory, release_memory
 from kolors_dagster.kolors.loading import load_text_encoder, load_vae
+from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memory_plan
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.training_images import TrainingImage, read_square, read_training_images
 from kolors_dagster.kolors.training_precision import choose_training_dtype
@@ -36,15 +37,22 @@ Encode = Callable[[int], Row]
 
 
 def build_training_cache(
-    dataset: Path, base_model: BaseModel, recipe: TrainingRecipe, output: Path, device: torch.device
+    dataset: Path,
+    base_model: BaseModel,
+    recipe: TrainingRecipe,
+    output: Path,
+    device: torch.device,
+    memory_gib: float | None = None,
 ) -> CacheReport:
     """Encode every image and every distinct caption of `dataset` once, into the folder `output`.
 
     An `output` that already holds just that is left as it is: a recipe's other fields change nothing here.
 
     The VAE and ChatGLM3 are in memory one after the other, and each item is encoded alone, so that it comes
-    out the same whatever else is in the data set. Finished shards wait beside `output` in `.NAME.work`; a
-    killed run goes on from them. Raises UserError for a data set or an image that cannot be used.
+    out the same whatever else is in the data set. Where a GPU, or the `memory_gib` of it that may be used, is
+    too small, captions go through ChatGLM3 layer by layer, and the VAE computes on the CPU: latents then
+    differ by rounding. Finished shards wait beside `output` in `.NAME.work`; a killed run goes on from them.
+    Raises UserError for a data set or an image that cannot be used.
     """
     start = time.perf_counter()
     images = read_training_images(dataset)
@@ -61,8 +69,11 @@ def build_training_cache(
     }
     data_version = hash_json([arithmetic, dataset_version])
     work = output.with_name(f".{output.name}.work")
-    load_images = partial(_load_image_encoder, base_model.folder, images, resolution, device)
-    load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype)
+    limit_memory(device, memory_gib)
+    sizes = PartSizes.of(base_model.sizes, dtype.itemsize)
+    plan = choose_memory_plan(free_memory(device), sizes, resolution, requested="sequential")
+    load_images = partial(_load_image_encoder, base_model.folder, images, resolution, device, plan)
+    load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype, plan)
 
     def report(reused_shards: int, peak_bytes: int) -> CacheReport:
         return CacheReport(
@@ -84,9 +95,9 @@ def build_training_cache(
         image_keys = [hash_json([arithmetic, image.sha256]) for image in images]
         caption_keys = [hash_json([arithmetic, caption]) for caption in captions]
         latents, reused_latents = _encode_shards("images", image_keys, load_images, work)
-        _free_memory(device)
+        release_memory(device)
         texts, reused_texts = _encode_shards("captions", caption_keys, load_captions, work)
-        _free_memory(device)
+        release_memory(device)
     manifest = dataset / "manifest.json"
     index = {
         # Where the images came from: it goes with the LoRA, whatever becomes of `dataset`.
@@ -110,9 +121,13 @@ def build_training_cache(
 
 
 def _load_image_encoder(
-    folder: Path, images: Sequence[TrainingImage], resolution: int, device: torch.device
+    folder: Path,
+    images: Sequence[TrainingImage],
+    resolution: int,
+    device: torch.device,
+    plan: MemoryPlan,
 ) -> Encode:
-    vae = load_vae(folder, device, torch.float32)
+    vae = load_vae(folder, device, torch.float32, on_cpu=plan.vae_on_cpu)
 
     def encode(number: int) -> Row:
         mean, std = vae.encode_mean_std(read_square(images[number].path, resolution)[None])
@@ -127,9 +142,9 @@ def _load_image_encoder(
 
 
 def _load_caption_encoder(
-    folder: Path, captions: Sequence[str], device: torch.device, dtype: torch.dtype
+    folder: Path, captions: Sequence[str], device: torch.device, dtype: torch.dtype, plan: MemoryPlan
 ) -> Encode:
-    encoder = load_text_encoder(folder, device, dtype)
+    encoder = load_text_encoder(folder, device, dtype, stream=plan.stream_text_encoder)
 
     def encode(number: int) -> Row:
         embeddings = encoder.encode([captions[number]])
@@ -170,9 +185,3 @@ def _encode_shards(
                         {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}, aside
                     )
     return shards, len(shards) - len(missing)
-
-
-def _free_memory(device: torch.device) -> None:
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
