@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -71,3 +72,17 @@ def test_a_streamed_unet_takes_a_lora_and_gives_it_back(mini_folder: Path, lora_
     assert torch.equal(predict(streamed), predict(whole)) and not torch.equal(predict(whole), bare)
     merged.take_out()
     assert torch.equal(predict(streamed), bare)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize(("keep_free", "stays"), [(0, "cuda"), (2**60, "cpu")])
+def test_on_a_gpu_layers_stay_while_there_is_room(mini_folder: Path, keep_free: int, stays: str) -> None:
+    device = torch.device("cuda")
+    whole = load_text_encoder(mini_folder, device, torch.float16)
+    streamed = load_text_encoder(mini_folder, device, torch.float16, stream=keep_free)
+    for _ in range(2):
+        assert same_embeddings(streamed, whole)
+    linear = [part for part in streamed.model.modules() if isinstance(part, nn.Linear)]
+    assert {part.weight.device.type for part in linear} == {stays}
+    assert stream_linear_layers(streamed.model, device, torch.float16) == (stays == "cuda")
+    assert same_embeddings(streamed, whole)
