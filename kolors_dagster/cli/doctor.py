@@ -23,7 +23,7 @@ from kolors_dagster.specs import load_story, load_style
 
 _GIB = 2**30
 _NEEDS_DISK = {"kolors": 20 * _GIB, "kolors-mini": 1 * _GIB}
-_NEEDS_GPU = 16 * _GIB
+_NEEDS_GPU = 7 * _GIB  # free on a card of 8
 _PACKAGES = (
     "dagster",
     "dagster-webserver",
@@ -92,7 +92,7 @@ def _check_device() -> Iterator[Finding]:
             "GPU",
             "warning" if small else "ok",
             detail,
-            "close other programs on the GPU, or set memory_plan to sequential" if small else "",
+            "close other programs on the GPU; with this little, drawing is slow" if small else "",
         )
     elif torch.backends.mps.is_available():
         yield Finding("GPU", "ok", "Apple GPU (MPS)")

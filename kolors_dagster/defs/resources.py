@@ -68,6 +68,11 @@ class KolorsResource(dg.ConfigurableResource):
     memory_plan: str = Field(
         default="auto", description="resident, sequential (one part in memory at a time), or auto."
     )
+    memory_gib: float | None = Field(
+        default=None,
+        gt=0,
+        description="Use at most this much of a CUDA GPU's memory, in GiB; empty: all that is free.",
+    )
 
     _bundle: "KolorsBundle | None" = PrivateAttr(default=None)
 
@@ -93,7 +98,14 @@ class KolorsResource(dg.ConfigurableResource):
         from kolors_dagster.kolors.bundle import KolorsBundle
 
         if self._bundle is None:
-            parts = (self.base_model(), self.device, self.dtype, self.batch_size, self.memory_plan)
+            parts = (
+                self.base_model(),
+                self.device,
+                self.dtype,
+                self.batch_size,
+                self.memory_plan,
+                self.memory_gib,
+            )
             if _kept.bundle is None or _kept.made_of != parts:
                 _kept.bundle, _kept.made_of = KolorsBundle(*parts), parts
             self._bundle = _kept.bundle

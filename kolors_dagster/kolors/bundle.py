@@ -1,16 +1,15 @@
 """All of Kolors in one object that draws pictures: plain requests in, pictures out."""
 
-import gc
 import itertools
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from PIL import Image
 from torch import Tensor
@@ -19,25 +18,26 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.kolors import loading
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable
+from kolors_dagster.kolors.device_memory import free_memory, limit_memory, release_memory
 from kolors_dagster.kolors.embedding_store import EmbeddingStore
+from kolors_dagster.kolors.memory_plan import PartSizes, choose_memory_plan
 from kolors_dagster.kolors.merged_lora import MergedLora
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.request import MAX_TOKENS, DrawnPanel, DrawRequest, FailedPanel
 from kolors_dagster.kolors.sampling import sample_latents
+from kolors_dagster.kolors.streaming import stream_linear_layers
 from kolors_dagster.kolors.text import TextEmbeddings, join_embeddings
 from kolors_dagster.kolors.unet import KolorsUNet
 
-MEMORY_PLANS = ("auto", "resident", "sequential")
-_ROOM_TO_WORK = 1.5  # free memory, as a multiple of the weights, that `auto` wants before it keeps them all
 _log = logging.getLogger(__name__)
 
 
 class KolorsBundle:
     """Tokenizer, ChatGLM3, UNet, VAE and scheduler of one base model, each loaded when first needed.
 
-    `resident` keeps UNet and VAE in memory; `sequential` holds one at a time: all latents are drawn, then all
-    decoded; `auto` is `resident` where there is room. The text encoder, the largest part, is loaded for texts
+    `plan` says how much is in memory at a time; it is chosen from what is free, or within `memory_gib`, and
+    `memory_plan` may fix whether UNet and VAE stay. The text encoder, the largest part, is loaded for texts
     that were never encoded before, and never beside the UNet. `calls` counts what was computed:
     `text_encoder` and `vae` by text and picture, `unet` by forward pass, `loads` by part.
     """
@@ -49,15 +49,18 @@ class KolorsBundle:
         dtype: str = "auto",
         batch_size: int = 8,
         memory_plan: str = "auto",
+        memory_gib: float | None = None,
     ) -> None:
-        if memory_plan not in MEMORY_PLANS:
-            raise UserError(f"memory plan {memory_plan!r} is not known", f"write {', '.join(MEMORY_PLANS)}")
         make_repeatable()
         self.base_model = base_model
         self.device = choose_device(device)
         self.dtype = choose_dtype(self.device, dtype)
-        self.batch_size = batch_size
-        self.memory_plan = self._choose_plan() if memory_plan == "auto" else memory_plan
+        limit_memory(self.device, memory_gib)
+        sizes = PartSizes.of(base_model.sizes, self.dtype.itemsize)
+        free = free_memory(self.device)
+        self.plan = choose_memory_plan(free, sizes, base_model.default_size, batch_size, memory_plan)
+        self.batch_size = self.plan.batch_size
+        _log.info("%.1f GiB free: %s", free / 2**30, self.plan.describe())
         self.calls: Counter[str] = Counter()
         self._parts: dict[str, Any] = {}
         self._merged: MergedLora | None = None
@@ -76,13 +79,13 @@ class KolorsBundle:
         """
         self._encode(requests)
         batches = self._draw_latents(requests, lora)
-        if self.memory_plan == "sequential":
+        if not self.plan.resident:
             batches = iter(list(batches))
             self._let_go("unet")
         for batch in batches:
             for row, request in enumerate(batch.requests):
                 yield self._decode(request, batch, row)
-        if self.memory_plan == "sequential":
+        if not self.plan.resident:
             self._let_go("vae")
 
     def _decode(self, request: DrawRequest, batch: "_Batch", row: int) -> DrawnPanel | FailedPanel:
@@ -94,7 +97,8 @@ class KolorsBundle:
             return FailedPanel(request.number, "its latents are not finite (NaN or infinite)")
         try:
             with PeakMemory(self.device) as memory:
-                image = Image.fromarray(self._part("vae", loading.load_vae).decode(latents)[0])
+                vae = self._part("vae", partial(loading.load_vae, on_cpu=self.plan.vae_on_cpu))
+                image = Image.fromarray(vae.decode(latents)[0])
         except (RuntimeError, FloatingPointError) as error:
             return FailedPanel(request.number, _in_one_line(error))
         self.calls["vae"] += 1
@@ -115,7 +119,8 @@ class KolorsBundle:
         if not new:
             return
         self._let_go("unet")
-        encoder = self._part("text_encoder", loading.load_text_encoder)
+        load = partial(loading.load_text_encoder, stream=self.plan.stream_text_encoder)
+        encoder = self._part("text_encoder", load)
         for text in new:
             if encoder.count_tokens(text) > MAX_TOKENS:
                 _log.warning("longer than %d tokens, the end is cut off: %s", MAX_TOKENS, text)
@@ -143,7 +148,7 @@ class KolorsBundle:
         started = time.perf_counter()
         first = batch[0]
         try:
-            unet = self._part("unet", loading.load_unet)
+            unet = self._part("unet", partial(loading.load_unet, stream=self.plan.stream_unet))
             self._merge(unet, lora, first.lora_weight)
             with PeakMemory(self.device) as memory:
                 latents = sample_latents(
@@ -159,7 +164,7 @@ class KolorsBundle:
                     on_step=lambda _: self.calls.update(unet=1),
                 )
         except torch.OutOfMemoryError:
-            smaller = self._halve_batch(len(batch))
+            smaller = 0  # decided once the error is gone, and what it holds in memory
         except RuntimeError as error:
             problem = _in_one_line(error)
             if len(batch) == 1:
@@ -170,6 +175,7 @@ class KolorsBundle:
         else:
             yield _Batch(batch, latents, time.perf_counter() - started, memory.bytes)
             return
+        smaller = smaller or self._halve_batch(len(batch))
         for start in range(0, len(batch), smaller):
             yield from self._draw_batch(batch[start : start + smaller], schedule, lora)
 
@@ -187,6 +193,10 @@ class KolorsBundle:
 
     def _halve_batch(self, tried: int) -> int:
         """Return how many pictures at a time to go on with; raises UserError if it was one already."""
+        unet = self._parts.get("unet")
+        if tried == 1 and unet is not None and stream_linear_layers(unet, self.device, self.dtype):
+            _log.warning("out of memory with one picture; the UNet's layers now come from the CPU's memory")
+            return 1
         if tried == 1:
             raise UserError(
                 f"{self.device}: not enough memory for one picture",
@@ -194,9 +204,7 @@ class KolorsBundle:
             )
         self.batch_size = tried // 2
         _log.warning("out of memory with %d pictures at a time; going on with %d", tried, self.batch_size)
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.device)
         return self.batch_size
 
     def _part(self, name: str, load: Callable[[Path, torch.device, torch.dtype], Any]) -> Any:
@@ -209,21 +217,7 @@ class KolorsBundle:
         if name == "unet":
             self._merged = self._merged_from = None  # it goes with the weights it is in
         self._parts.pop(name, None)
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self.device.type == "mps":
-            torch.mps.empty_cache()
-
-    def _choose_plan(self) -> str:
-        sizes = self.base_model.sizes.items()
-        shipped = sum(size for name, size in sizes if not name.startswith("text_encoder/"))
-        weights = shipped * self.dtype.itemsize / torch.float16.itemsize
-        if self.device.type == "cuda":
-            free = torch.cuda.mem_get_info(self.device)[0]
-        else:
-            free = psutil.virtual_memory().available
-        return "resident" if free > weights * _ROOM_TO_WORK else "sequential"
+        release_memory(self.device)
 
 
 @dataclass(frozen=True)

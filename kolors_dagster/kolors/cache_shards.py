@@ -1,6 +1,5 @@
 """Encode a data set to shards of up to 32 rows: in batches, with progress, going on after a kill."""
 
-import gc
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import write_whole_file
 from kolors_dagster.hashing import hash_json
+from kolors_dagster.kolors.device_memory import release_memory
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def encode_shards(
     load_encoder: Callable[[], Encode],
     at_a_time: int,
     work: Path,
+    device: torch.device,
 ) -> tuple[list[Path], int]:
     """Write each shard's items to a file in `work`; return the files, and how many were there already.
 
@@ -56,7 +57,7 @@ def encode_shards(
                 while rest:
                     part = _encode_or_run_out(encode, rest[:at_a_time])
                     if part is None:
-                        at_a_time = _halve(at_a_time, unit)
+                        at_a_time = _halve(at_a_time, unit, device)
                         continue
                     parts.append(part)
                     bar.update(len(rest[:at_a_time]))
@@ -76,18 +77,12 @@ def _encode_or_run_out(encode: Encode, items: Sequence[int]) -> Rows | None:
         return None
 
 
-def _halve(at_a_time: int, unit: str) -> int:
+def _halve(at_a_time: int, unit: str, device: torch.device) -> int:
     if at_a_time == 1:
         raise UserError(
             f"training cache: not enough memory to encode one {unit}",
             "close what else uses the device, or lower training.resolution",
         )
     _log.warning("out of memory with %d %ss at a time; going on with %d", at_a_time, unit, at_a_time // 2)
-    free_memory()
+    release_memory(device)
     return at_a_time // 2
-
-
-def free_memory() -> None:
-    """Give back the memory of what nothing refers to any more, on the GPU too."""
-    gc.collect()
-    torch.cuda.empty_cache()  # nothing without a GPU

@@ -11,6 +11,7 @@ _imported = sys.modules.get(_FLEX_ATTENTION)
 sys.modules[_FLEX_ATTENTION] = cast(ModuleType, None)
 try:
     from diffsynth.core.loader.model import load_model
+    from diffsynth.core.vram.layers import AutoWrappedLinear, enable_vram_management
     from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
     from diffsynth.models.stable_diffusion_xl_unet import (
         GEGLU,
@@ -27,11 +28,13 @@ finally:
 
 __all__ = [
     "GEGLU",
+    "AutoWrappedLinear",
     "BasicTransformerBlock",
     "ResnetBlock2D",
     "SDVAEStateDictConverter",
     "SDXLUNet2DConditionModel",
     "StableDiffusionVAE",
     "Transformer2DModel",
+    "enable_vram_management",
     "load_model",
 ]

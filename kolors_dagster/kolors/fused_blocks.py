@@ -34,7 +34,7 @@ class _Geglu(GEGLU):
 
 
 class _NormSilu(nn.GroupNorm):
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (its name in PyTorch)
+    def forward(self, input: Tensor) -> Tensor:
         return norm_silu(input, self)
 
 

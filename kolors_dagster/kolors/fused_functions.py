@@ -1,4 +1,4 @@
-"""The UNet's functions that wait for memory, not for arithmetic: on a GPU each is compiled into one kernel or two.
+"""The UNet's functions that wait for memory, not for arithmetic: on a GPU each becomes one kernel or two.
 
 Matrix products and convolutions stay with cuBLAS and cuDNN, which nothing compiled here would beat; so a few
 seconds of compiling, kept on disk by PyTorch, give what compiling the whole UNet gives in minutes.
@@ -56,9 +56,7 @@ def _shift_norm_silu(
     return _norm_silu(x + shift[:, :, None, None], groups, weight, bias, eps)
 
 
-def _add_norm(
-    x: Tensor, change: Tensor, weight: Tensor, bias: Tensor, eps: float
-) -> tuple[Tensor, Tensor]:
+def _add_norm(x: Tensor, change: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     total = x + change
     return total, functional.layer_norm(total, (total.shape[-1],), weight, bias, eps)
 

@@ -1,6 +1,5 @@
 """What one training step does to a LoRA."""
 
-import gc
 import logging
 import math
 from typing import Any
@@ -10,6 +9,8 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.device_memory import release_memory
+from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
 from kolors_dagster.kolors.training_checkpoint import Checkpoint
 from kolors_dagster.kolors.training_objective import learning_rate_at
 from kolors_dagster.kolors.training_precision import choose_loss_scale
@@ -21,12 +22,22 @@ _log = logging.getLogger(__name__)
 
 
 class LoraTraining(LightningModule):
-    """Teach the LoRA layers of `unet` to predict the noise, from the first step or a checkpoint."""
+    """Teach the LoRA layers of `unet` to predict the noise, from the first step or a checkpoint.
 
-    def __init__(self, unet: KolorsUNet, recipe: FilledRecipe) -> None:
+    When memory runs out, fewer pictures go through at a time, which adds up the same gradients in another
+    order (the last bits of the LoRA may differ), and then, one by one, with gradient checkpointing, which
+    changes no bit; `gradient_checkpointing` begins with it.
+    """
+
+    def __init__(
+        self, unet: KolorsUNet, recipe: FilledRecipe, *, gradient_checkpointing: bool = False
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False  # a step is cut in parts, and repeated when memory runs out
         self.unet = unet.train()
+        self.gradient_checkpointing = gradient_checkpointing
+        if gradient_checkpointing:
+            checkpoint_gradients(unet)
         self.recipe = recipe
         self.step = 0
         self.trained = {name: weight for name, weight in unet.named_parameters() if weight.requires_grad}
@@ -45,13 +56,15 @@ class LoraTraining(LightningModule):
     def training_step(self, batch: StepBatch, batch_index: int) -> None:
         """Make one optimizer step; out of memory, it is made again in smaller parts."""
         optimizer: Any = self.optimizers()
-        while True:
+        loss = None
+        while loss is None:
             try:
                 optimizer.zero_grad()
                 loss = self._add_up_gradients(batch)
-                break
             except torch.OutOfMemoryError:
-                self._halve_parts()
+                pass
+            if loss is None:  # by now the error is gone, and what it held in memory
+                self._spare_memory()
         for weight in self.trained.values():
             if self.loss_scale != 1.0 and weight.grad is not None:
                 weight.grad /= self.loss_scale
@@ -134,19 +147,21 @@ class LoraTraining(LightningModule):
         errors = (predicted.float() - batch.noise).square().mean(dim=(1, 2, 3))
         return (errors * batch.weights).sum()
 
-    def _halve_parts(self) -> None:
-        if self.at_a_time == 1:
+    def _spare_memory(self) -> None:
+        if self.at_a_time > 1:
+            half = self.at_a_time // 2
+            _log.warning("out of memory with %d images at a time; going on with %d", self.at_a_time, half)
+            self.at_a_time = half
+        elif not self.gradient_checkpointing:
+            _log.warning("out of memory with one image; going on with gradient checkpointing")
+            self.gradient_checkpointing = True
+            checkpoint_gradients(self.unet)
+        else:
             raise UserError(
                 f"training: not enough memory on {self.losses.device} for one picture",
                 "lower training.resolution or training.rank, or close what else uses it",
-            ) from None
-        _log.warning(
-            "out of memory with %d images at a time; going on with %d", self.at_a_time, self.at_a_time // 2
-        )
-        self.at_a_time //= 2
-        gc.collect()
-        if self.losses.is_cuda:
-            torch.cuda.empty_cache()
+            )
+        release_memory(self.losses.device)
 
     def _refuse(self, problem: str) -> None:
         overflow = self.frozen_dtype == torch.float16

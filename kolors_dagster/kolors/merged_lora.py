@@ -23,7 +23,9 @@ class MergedLora:
         load_lora(unet, path, weight)
         try:
             for name, layer in lora_layers(unet).items():
-                self._covered[f"{name}.weight"] = layer.get_base_layer().weight.to("cpu", copy=True)
+                covered = layer.get_base_layer().weight
+                self._covered[f"{name}.weight"] = covered.to("cpu", copy=True)
+                layer.to(covered.device)  # of a streamed UNet, not all are where the LoRA was put
                 layer.merge()
         except BaseException:  # out of memory, or Ctrl-C: half a LoRA must not stay
             remove_lora(unet)

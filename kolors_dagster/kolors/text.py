@@ -1,5 +1,6 @@
 """Text to what the UNet is guided by: ChatGLM3's hidden states, 256 tokens a text."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.request import MAX_TOKENS
+from kolors_dagster.kolors.streaming import stream_linear_layers
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,26 @@ class TextEncoder:
     def encode(self, texts: Sequence[str]) -> TextEmbeddings:
         """Return the embeddings of `texts`, on the model's device in its dtype; longer texts are cut.
 
-        Texts go through one by one, so that an embedding never depends on what else was asked for.
+        Texts go through one by one, so that an embedding never depends on what else was asked for. Out of
+        memory, the model's layers move to the CPU, from where they come over one at a time: the same numbers,
+        slower. Raises UserError if that is too much too.
         """
         bar = tqdm(texts, desc="encode text", unit="text", leave=False, disable=len(texts) < 2)
-        return join_embeddings([self._encode_one(text) for text in bar])
+        return join_embeddings([self._encode_or_stream(text) for text in bar])
 
     def count_tokens(self, text: str) -> int:
         """Return how many of the 256 places `text` takes, the two that start every text included."""
         return len(self.tokenizer(text)["input_ids"])
+
+    def _encode_or_stream(self, text: str) -> TextEmbeddings:
+        try:
+            return self._encode_one(text)
+        except torch.OutOfMemoryError:
+            weight = next(self.model.parameters())
+        if not stream_linear_layers(self.model, weight.device, weight.dtype):
+            raise UserError(f"{weight.device}: not enough memory to encode a text", "close what else uses it")
+        _log.warning("out of memory encoding a text; the encoder's layers now come from the CPU's memory")
+        return self._encode_one(text)
 
     def _encode_one(self, text: str) -> TextEmbeddings:
         tokens = self.tokenizer(

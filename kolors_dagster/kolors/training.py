@@ -13,10 +13,12 @@ from kolors_dagster.hashing import hash_file, hash_json
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.device import make_repeatable
+from kolors_dagster.kolors.device_memory import free_memory, limit_memory
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, save_lora
 from kolors_dagster.kolors.lora_effect import measure_lora_effect, refuse_useless_lora
 from kolors_dagster.kolors.lora_training import LoraTraining
+from kolors_dagster.kolors.memory_plan import PartSizes, choose_memory_plan
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.training_checkpoint import load_newest_checkpoint, remove_checkpoints
 from kolors_dagster.kolors.training_loop import fit
@@ -37,6 +39,7 @@ def train_lora(
     checkpoints: Path,
     metadata: dict[str, str],
     device: torch.device,
+    memory_gib: float | None = None,
 ) -> TrainingReport:
     """Train a LoRA and write `lora.safetensors` and `loss.csv` (`step,loss`) to the folder `output`.
 
@@ -44,7 +47,8 @@ def train_lora(
     goes on from the newest whole file in `checkpoints`, and removes what is there once `output` is written.
     What the recipe leaves empty is the base model's own, and recorded as such. `metadata` (style, trigger
     words, …) goes into the file's header, beside the recipe, the base model and the data set's version. If an
-    error ends the training, the previous `output` stays.
+    error ends the training, the previous `output` stays. Where memory is short, or no more than `memory_gib`
+    of the GPU's may be used, gradients are checkpointed, which changes no bit of the LoRA.
     Raises UserError for a cache of another base model, resolution or crop, and for a loss that is not finite;
     UselessLora for a LoRA that comes out without effect.
     """
@@ -59,10 +63,13 @@ def train_lora(
         [_TRAINING_VERSION, samples.data_version, learnt, str(dtype), device.type, torch.__version__]
     )
     make_repeatable()
+    limit_memory(device, memory_gib)
+    sizes = PartSizes.of(base_model.sizes, dtype.itemsize)
+    plan = choose_memory_plan(free_memory(device), sizes, filled.resolution)
     with PeakMemory(device) as peak:
         unet = load_unet(base_model.folder, device, dtype)
         inject_lora(unet, filled.rank, filled.alpha, filled.target_modules, filled.seed, dora=filled.dora)
-        training = LoraTraining(unet, filled)
+        training = LoraTraining(unet, filled, gradient_checkpointing=plan.checkpoint_gradients)
         checkpoint = load_newest_checkpoint(checkpoints, key)
         if checkpoint is not None:
             training.restore(checkpoint)

@@ -14,7 +14,7 @@ from kolors_dagster.files import read_json, write_json, write_whole_folder
 from kolors_dagster.hashing import hash_file, hash_json, hash_training_set
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.buckets import Size, choose_sizes
-from kolors_dagster.kolors.cache_shards import Encode, Rows, encode_shards, free_memory
+from kolors_dagster.kolors.cache_shards import Encode, Rows, encode_shards
 from kolors_dagster.kolors.cached_samples import (
     CACHE_FORMAT,
     SHARD_ROWS,
@@ -22,7 +22,9 @@ from kolors_dagster.kolors.cached_samples import (
     latents_file,
     text_file,
 )
+from kolors_dagster.kolors.device_memory import free_memory, limit_memory, release_memory
 from kolors_dagster.kolors.loading import load_text_encoder, load_vae
+from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memory_plan
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.training_images import TrainingImage, read_cropped, read_training_images
 from kolors_dagster.kolors.training_precision import choose_training_dtype
@@ -34,7 +36,12 @@ _IMAGES_AT_A_TIME = 4
 
 
 def build_training_cache(
-    dataset: Path, base_model: BaseModel, recipe: TrainingRecipe, output: Path, device: torch.device
+    dataset: Path,
+    base_model: BaseModel,
+    recipe: TrainingRecipe,
+    output: Path,
+    device: torch.device,
+    memory_gib: float | None = None,
 ) -> CacheReport:
     """Encode every image and every distinct caption of `dataset` once, into the folder `output`.
 
@@ -43,8 +50,10 @@ def build_training_cache(
     The VAE and ChatGLM3 are in memory one after the other. A shard's images are of one shape, and the VAE,
     in fp32, takes several at once on a GPU, where that moves a latent by no more than rounding. Captions are
     encoded one by one: in half precision their neighbours would show, and a style has few distinct ones.
-    Finished shards wait beside `output` in `.NAME.work`; a killed run goes on from them. Raises UserError for
-    a data set or an image that cannot be used.
+    Where a GPU, or the `memory_gib` of it that may be used, is too small, captions go through ChatGLM3 layer
+    by layer, and the VAE computes on the CPU: latents then differ by rounding. Finished shards wait beside
+    `output` in `.NAME.work`; a killed run goes on from them. Raises UserError for a data set or an image that
+    cannot be used.
     """
     start = time.perf_counter()
     images = read_training_images(dataset)
@@ -63,8 +72,11 @@ def build_training_cache(
     data_version = hash_json([arithmetic, dataset_version])
     work = output.with_name(f".{output.name}.work")
     image_shards, caption_shards = _cut_by_size(sizes), _cut(range(len(captions)))
-    load_images = partial(_load_image_encoder, base_model.folder, images, sizes, device)
-    load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype)
+    limit_memory(device, memory_gib)
+    parts = PartSizes.of(base_model.sizes, dtype.itemsize)
+    plan = choose_memory_plan(free_memory(device), parts, filled.resolution, requested="sequential")
+    load_images = partial(_load_image_encoder, base_model.folder, images, sizes, device, plan)
+    load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype, plan)
 
     def report(reused_shards: int, peak_bytes: int) -> CacheReport:
         return CacheReport(
@@ -92,11 +104,13 @@ def build_training_cache(
         image_keys = [hash_json([arithmetic, image.sha256]) for image in images]
         caption_keys = [hash_json([arithmetic, caption]) for caption in captions]
         latents, reused_latents = encode_shards(
-            "image", image_keys, image_shards, load_images, at_a_time, work
+            "image", image_keys, image_shards, load_images, at_a_time, work, device
         )
-        free_memory()
-        texts, reused_texts = encode_shards("caption", caption_keys, caption_shards, load_captions, 1, work)
-        free_memory()
+        release_memory(device)
+        texts, reused_texts = encode_shards(
+            "caption", caption_keys, caption_shards, load_captions, 1, work, device
+        )
+        release_memory(device)
     place = {
         image: {"shard": latents_file(number), "row": row}
         for number, shard in enumerate(image_shards)
@@ -140,9 +154,13 @@ def _cut(numbers: Sequence[int]) -> list[Sequence[int]]:
 
 
 def _load_image_encoder(
-    folder: Path, images: Sequence[TrainingImage], sizes: Sequence[Size], device: torch.device
+    folder: Path,
+    images: Sequence[TrainingImage],
+    sizes: Sequence[Size],
+    device: torch.device,
+    plan: MemoryPlan,
 ) -> Encode:
-    vae = load_vae(folder, device, torch.float32)
+    vae = load_vae(folder, device, torch.float32, on_cpu=plan.vae_on_cpu)
 
     def encode(numbers: Sequence[int]) -> Rows:
         pixels = torch.stack([read_cropped(images[number].path, *sizes[number]) for number in numbers])
@@ -159,9 +177,9 @@ def _load_image_encoder(
 
 
 def _load_caption_encoder(
-    folder: Path, captions: Sequence[str], device: torch.device, dtype: torch.dtype
+    folder: Path, captions: Sequence[str], device: torch.device, dtype: torch.dtype, plan: MemoryPlan
 ) -> Encode:
-    encoder = load_text_encoder(folder, device, dtype)
+    encoder = load_text_encoder(folder, device, dtype, stream=plan.stream_text_encoder)
 
     def encode(numbers: Sequence[int]) -> Rows:
         embeddings = encoder.encode([captions[number] for number in numbers])

@@ -7,7 +7,7 @@ from kolors_dagster.defs.resources import KolorsResource, model_kept
 def test_the_model_is_kept_between_runs_only_where_asked_for(instance: dg.DagsterInstance) -> None:
     assert defs.resolve_job_def("prepare_base_model").execute_in_process(instance=instance).success
 
-    def run(**changes: int) -> object:
+    def run(**changes: float) -> object:
         resource = KolorsResource(device="cpu", **changes)
         bundle = resource.bundle()
         assert resource.bundle() is bundle
@@ -19,4 +19,5 @@ def test_the_model_is_kept_between_runs_only_where_asked_for(instance: dg.Dagste
         kept = run()
         assert run() is kept
         assert run(batch_size=2) is not kept
+        assert run(memory_gib=12.0) is not kept
     assert run(batch_size=2) is not run(batch_size=2)

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.kolors import bundle as bundle_module
 from kolors_dagster.kolors import sampling
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
 from kolors_dagster.kolors.bundle import KolorsBundle
+from kolors_dagster.kolors.diffsynth import AutoWrappedLinear, StableDiffusionVAE
 from kolors_dagster.kolors.request import DrawRequest, FailedPanel
 from kolors_dagster.kolors.text import TextEmbeddings, TextEncoder
 from kolors_dagster.kolors.unet import KolorsUNet
@@ -119,6 +121,56 @@ def test_out_of_memory_with_one_picture_says_what_helps(
     monkeypatch.setattr(KolorsUNet, "forward", without_memory)
     with pytest.raises(UserError, match="not enough memory for one picture"):
         draw(KolorsBundle(model, "cpu"), make_requests(3))
+
+
+def test_out_of_memory_with_one_picture_streams_the_unet(
+    model: BaseModel, lora_file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = draw(KolorsBundle(model, "cpu", batch_size=1), make_requests(2), lora_file)
+    forward = KolorsUNet.forward
+
+    def with_little_memory(unet: KolorsUNet, *arguments: Any) -> Tensor:
+        if not any(isinstance(part, AutoWrappedLinear) for part in unet.modules()):
+            raise torch.OutOfMemoryError
+        return forward(unet, *arguments)
+
+    monkeypatch.setattr(KolorsUNet, "forward", with_little_memory)
+    drawn = draw(KolorsBundle(model, "cpu", batch_size=2), make_requests(2), lora_file)
+    assert all(np.array_equal(drawn[number], expected[number]) for number in expected)
+    assert caplog.text.count("out of memory") == 2  # two at a time, and then one
+
+
+def test_out_of_memory_in_the_vae_loses_no_panel(
+    model: BaseModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = draw(KolorsBundle(model, "cpu"), make_requests(3))
+    decode, tries = StableDiffusionVAE.decode, []
+
+    def with_little_memory(vae: StableDiffusionVAE, latents: Tensor) -> Tensor:
+        tries.append(latents)
+        if len(tries) == 2:
+            raise torch.OutOfMemoryError
+        return decode(vae, latents)
+
+    monkeypatch.setattr(StableDiffusionVAE, "decode", with_little_memory)
+    drawn = draw(KolorsBundle(model, "cpu"), make_requests(3))
+    assert len(tries) == 4 and all(np.array_equal(drawn[number], expected[number]) for number in expected)
+    assert "it goes on on the CPU" in caplog.text
+
+
+def test_the_plan_follows_from_what_is_free_and_draws_the_same(
+    model: BaseModel, lora_file: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = draw(KolorsBundle(model, "cpu", batch_size=1), make_requests(2), lora_file)
+    monkeypatch.setattr(bundle_module, "free_memory", lambda device: 10_000_000)
+    monkeypatch.setenv("KOLORS_DATA", str(data / "other"))  # where no embeddings are
+    small = KolorsBundle(model, "cpu")
+    assert small.plan.describe().startswith(
+        "sequential, 1 at a time, text encoder streamed, UNet streamed, VAE on the CPU"
+    )
+    drawn = draw(small, make_requests(2), lora_file)
+    assert small.calls["text_encoder"] == 3
+    assert all(np.array_equal(drawn[number], expected[number]) for number in expected)
 
 
 def test_both_memory_plans_draw_the_same_bytes(model: BaseModel, lora_file: Path) -> None:

@@ -4,12 +4,16 @@ import pickle
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils.serialization import config as serialization
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.kolors import loading
+from kolors_dagster.kolors.diffsynth import AutoWrappedLinear
 from kolors_dagster.kolors.layout import FP16_FIX_FOLDER
 from kolors_dagster.kolors.loading import load_text_encoder, load_unet, load_vae
 
@@ -122,3 +126,25 @@ def test_vae_config_decides_the_scaling(folder: Path) -> None:
     config = json.loads((folder / "vae" / "config.json").read_text())
     (folder / "vae" / "config.json").write_text(json.dumps(config | {"scaling_factor": 0.5}))
     assert load_vae(folder, CPU, torch.float32).scaling_factor == 0.5
+
+
+def test_what_does_not_fit_whole_is_streamed(
+    kwai_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_model = loading.load_model
+    tries: list[tuple[str, bool]] = []
+
+    def with_little_memory(*arguments: Any, **settings: Any) -> Any:
+        tries.append((arguments[0].__name__, serialization.load.mmap))
+        if not serialization.load.mmap:  # straight to the device
+            raise torch.OutOfMemoryError
+        return load_model(*arguments, **settings)
+
+    monkeypatch.setattr(loading, "load_model", with_little_memory)
+    encoder = load_text_encoder(kwai_folder, CPU, torch.float32).model
+    unet = load_unet(kwai_folder, CPU, torch.float32)
+    assert tries == [(name, mapped) for name in ("HeadlessChatGLM", "KolorsUNet") for mapped in (False, True)]
+    assert caplog.text.count("out of memory") == 2
+    for model in (encoder, unet):
+        assert any(isinstance(part, AutoWrappedLinear) for part in model.modules())
+        assert not any(parameter.requires_grad for parameter in model.parameters())

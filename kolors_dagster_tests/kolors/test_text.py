@@ -1,8 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.diffsynth import AutoWrappedLinear
+from kolors_dagster.kolors.loading import load_text_encoder
 from kolors_dagster.kolors.request import MAX_TOKENS
 from kolors_dagster.kolors.text import TextEncoder
 from kolors_dagster_tests.kolors.conftest import relative_error
@@ -36,3 +40,30 @@ def test_counts_the_two_tokens_every_text_starts_with(text_encoder: TextEncoder)
     assert text_encoder.count_tokens("") == 2
     assert text_encoder.count_tokens("紫色长发，女孩") == 2 + 4
     assert text_encoder.count_tokens(TEXTS[-1]) > MAX_TOKENS
+
+
+def test_out_of_memory_goes_on_layer_by_layer(
+    text_encoder: TextEncoder,
+    mini_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    small = load_text_encoder(mini_folder, torch.device("cpu"), torch.float32)
+    forward = small.model.forward
+
+    def with_little_memory(**arguments: Any) -> Any:
+        if not any(isinstance(part, AutoWrappedLinear) for part in small.model.modules()):
+            raise torch.OutOfMemoryError
+        return forward(**arguments)
+
+    monkeypatch.setattr(small.model, "forward", with_little_memory)
+    ours, theirs = small.encode(TEXTS), text_encoder.encode(TEXTS)
+    assert torch.equal(ours.hidden_states, theirs.hidden_states) and torch.equal(ours.pooled, theirs.pooled)
+    assert caplog.text.count("out of memory") == 1
+
+    def without_memory(**arguments: Any) -> Any:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(small.model, "forward", without_memory)
+    with pytest.raises(UserError, match="not enough memory to encode"):
+        small.encode(TEXTS)

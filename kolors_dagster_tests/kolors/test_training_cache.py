@@ -14,6 +14,7 @@ from kolors_dagster.kolors import cached_samples, training_cache
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_text_encoder
+from kolors_dagster.kolors.memory_plan import MemoryPlan, choose_memory_plan
 from kolors_dagster.kolors.training_cache import build_training_cache
 from kolors_dagster.kolors.training_images import read_cropped, read_training_images
 from kolors_dagster.specs import TrainingRecipe
@@ -117,10 +118,10 @@ def test_encoders_are_never_in_memory_together(
     loaded: list[weakref.ref[Any]] = []
 
     def watch(load: Any) -> Any:
-        def watched(*arguments: Any) -> Any:
+        def watched(*arguments: Any, **settings: Any) -> Any:
             gc.collect()
             assert all(reference() is None for reference in loaded), "the other encoder is still there"
-            part = load(*arguments)
+            part = load(*arguments, **settings)
             loaded.append(weakref.ref(part.model))
             return part
 
@@ -218,7 +219,7 @@ def test_a_finished_cache_is_left_alone_unless_it_is_damaged(
     for name in ("load_vae", "load_text_encoder"):
         load = getattr(training_cache, name)
         monkeypatch.setattr(
-            training_cache, name, lambda *a, load=load, name=name: (loads.append(name), load(*a))[1]
+            training_cache, name, lambda *a, load=load, name=name, **k: (loads.append(name), load(*a, **k))[1]
         )
     other = RECIPE.model_copy(update={"learning_rate": 5e-4, "steps": 9})
     again = build_training_cache(dataset, base_model, other, folder, CPU)
@@ -227,3 +228,19 @@ def test_a_finished_cache_is_left_alone_unless_it_is_damaged(
     shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
     build_training_cache(dataset, base_model, RECIPE, folder, CPU)
     assert loads and read_folder(folder) == whole
+
+
+def test_little_free_memory_makes_the_same_cache(
+    tmp_path: Path, cache: Path, base_model: BaseModel, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[MemoryPlan] = []
+
+    def look_on(*arguments: Any, **settings: Any) -> MemoryPlan:
+        plans.append(choose_memory_plan(*arguments, **settings))
+        return plans[-1]
+
+    monkeypatch.setattr(training_cache, "choose_memory_plan", look_on)
+    monkeypatch.setattr(training_cache, "free_memory", lambda device: 1_000_000)
+    build_training_cache(dataset, base_model, RECIPE, tmp_path / "cache", CPU)
+    assert plans[0].stream_text_encoder is not None and plans[0].vae_on_cpu
+    assert read_folder(tmp_path / "cache") == read_folder(cache)

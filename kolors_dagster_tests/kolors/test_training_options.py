@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.kolors import lora_training, training
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
@@ -167,9 +168,43 @@ def test_out_of_memory_goes_on_in_smaller_parts(
     assert are_alike(in_parts, whole)
     assert caplog.text.count("out of memory") == 2  # 4, 2, 1, and then no more
 
+
+def test_out_of_memory_with_one_picture_goes_on_with_gradient_checkpointing(
+    train: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, losses = train(batch_size=1)
+    forward = KolorsUNet.forward
+
+    def with_little_memory(unet: KolorsUNet, *arguments: Any) -> Tensor:
+        if not any("forward" in vars(block) for block in unet.modules()):
+            raise torch.OutOfMemoryError
+        return forward(unet, *arguments)
+
+    monkeypatch.setattr(KolorsUNet, "forward", with_little_memory)
+    spared, same_losses = train(batch_size=1)
+    assert same_losses == losses and all(torch.equal(spared[name], whole[name]) for name in whole)
+    assert caplog.text.count("out of memory with one image; going on with gradient checkpointing") == 1
+
     def without_memory(*arguments: Any) -> Tensor:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(KolorsUNet, "forward", without_memory)
     with pytest.raises(UserError, match="not enough memory"):
         train(batch_size=1)
+
+
+def test_little_free_memory_begins_with_gradient_checkpointing(
+    train: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, _ = train(batch_size=2)
+    checkpoint_gradients, checkpointed = lora_training.checkpoint_gradients, []
+
+    def look_on(unet: KolorsUNet) -> None:
+        checkpointed.append(unet)
+        checkpoint_gradients(unet)
+
+    monkeypatch.setattr(training, "free_memory", lambda device: 10_000_000)
+    monkeypatch.setattr(lora_training, "checkpoint_gradients", look_on)
+    spared, _ = train(batch_size=2)
+    assert len(checkpointed) == 1 and "out of memory" not in caplog.text
+    assert all(torch.equal(spared[name], whole[name]) for name in whole)

@@ -2,8 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from kolors_dagster.kolors.loading import load_vae
 from kolors_dagster.kolors.vae import VAE
 from kolors_dagster_tests.kolors.conftest import relative_error
 
@@ -39,3 +41,46 @@ def test_takes_what_is_in_another_dtype(vae: VAE, mini_folder: Path) -> None:
     mean, std = vae.encode_mean_std(make_pixels().half())
     assert mean.dtype == std.dtype == torch.float32
     assert np.array_equal(vae.decode(mean.double()), vae.decode(mean))
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_out_of_memory_goes_on_on_the_cpu(
+    mini_folder: Path, vae: VAE, part: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mean, std = vae.encode_mean_std(make_pixels())
+    pictures = vae.decode(mean)
+    small = load_vae(mini_folder, torch.device("cpu"), torch.float32)
+    small.model.half()  # stands for the GPU: what is left to the CPU is computed in fp32
+    half = getattr(small.model, part)
+    forward = half.forward
+    tries: list[torch.dtype] = []
+
+    def with_little_memory(inputs: torch.Tensor) -> torch.Tensor:
+        tries.append(inputs.dtype)
+        if inputs.dtype == torch.float16:
+            raise torch.OutOfMemoryError
+        return forward(inputs)
+
+    monkeypatch.setattr(half, "forward", with_little_memory)
+    for _ in range(2):
+        if part == "encoder":
+            again = small.encode_mean_std(make_pixels())
+            assert relative_error(again[0], mean) < 1e-6 and relative_error(again[1], std) < 1e-6
+        else:
+            assert np.array_equal(small.decode(mean), pictures)
+    assert tries == [torch.float16, torch.float32, torch.float32]
+    assert caplog.text.count("out of memory in the VAE") == 1
+
+
+def test_out_of_memory_on_the_cpu_too_is_no_endless_loop(
+    mini_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = load_vae(mini_folder, torch.device("cpu"), torch.float32, on_cpu=True)
+
+    def without_memory(inputs: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(small.model, "decode", without_memory)
+    for _ in range(2):
+        with pytest.raises(torch.OutOfMemoryError):
+            small.decode(torch.zeros(1, 4, 8, 8))

@@ -73,7 +73,9 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
         ).parent.parent
         recipe = _read_recipe(style)[1]
         folder = output_folder("training_cache", style)
-        report = build_training_cache(dataset, kolors.base_model(), recipe, folder, kolors.torch_device())
+        report = build_training_cache(
+            dataset, kolors.base_model(), recipe, folder, kolors.torch_device(), kolors.memory_gib
+        )
     metadata |= {
         "images": report.images,
         "captions": report.captions,
@@ -126,6 +128,7 @@ def lora_checkpoint(
                 output_folder("training_checkpoints", style),
                 {key: described[key] for key in ("style", "trigger_words")},
                 kolors.torch_device(),
+                kolors.memory_gib,
             )
         except UselessLora as error:
             yield judge(LORA_ACTS, [error.problem], asdict(error.effect))
