@@ -33,7 +33,8 @@ class TrainingSteps:
     """The batches of a recipe's steps from `first` on, one after the other.
 
     The images go round in a new order every epoch. A batch larger than what is left of an epoch goes on in
-    the next, so every batch is full, even if it is larger than the whole data set.
+    the next, so every batch is full, even if it is larger than the whole data set. Of each batch only `rows`
+    are handed out, where other processes train on the rest.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class TrainingSteps:
         schedule: NoiseSchedule,
         recipe: FilledRecipe,
         first: int = 0,
+        rows: slice = slice(None),
     ) -> None:
         self._samples = samples
         self._schedule = schedule
@@ -49,6 +51,7 @@ class TrainingSteps:
         self._batch_size = recipe.batch_size * recipe.gradient_accumulation
         self._seed = recipe.seed
         self._steps = range(first, recipe.steps)
+        self._rows = rows
         self._epoch = -1
         self._order: list[int] = []
 
@@ -57,7 +60,7 @@ class TrainingSteps:
 
     def __iter__(self) -> Iterator[StepBatch]:
         for step in self._steps:
-            yield self.make_batch(step)
+            yield self.make_batch(step).rows(self._rows)
 
     def make_batch(self, step: int) -> StepBatch:
         """Return the batch of `step`: latents drawn from their posteriors, noise, timesteps, embeddings."""
