@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
@@ -95,7 +96,7 @@ def _be_member(
     work: Callable[..., Any],
     arguments: Sequence[Any],
 ) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     # The usual lock of progress bars is one between processes, which one that is killed leaves behind.
     tqdm.set_lock(threading.RLock())
     torch.set_num_threads(max(1, torch.get_num_threads() // processes))
@@ -131,10 +132,11 @@ def _join_group(meeting: Path, rank: int, processes: int, device_type: str) -> N
     )
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(folder: Path) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
 
