@@ -30,6 +30,8 @@ def fail(rank: int, processes: int, how: str, folder: Path) -> None:
     if rank == 1:
         while len(list(folder.glob("*.pid"))) < processes:
             time.sleep(0.01)
+        if how == "mistake":
+            raise UserError("the file is missing", "put it there")
         if how == "bug":
             raise ZeroDivisionError("a bug")
         if how == "killed":
@@ -58,15 +60,17 @@ def test_they_add_up_and_the_first_one_answers() -> None:
 @pytest.mark.parametrize(
     ("how", "error", "message"),
     [
+        ("mistake", UserError, r"^the file is missing\n  fix: put it there$"),
         ("bug", RuntimeError, r"process 1 failed:\n(?s:.*)ZeroDivisionError: a bug"),
         ("killed", UserError, "process 1 of 2 was ended by SIGKILL"),
     ],
 )
 def test_one_that_fails_ends_the_other(
-    tmp_path: Path, how: str, error: type[Exception], message: str
+    tmp_path: Path, how: str, error: type[Exception], message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(error, match=message):
         run_in_group(fail, [how, tmp_path], 2, CPU)
+    assert "Traceback" not in capfd.readouterr().err, "told twice"
     assert all_gone(tmp_path)
 
 

@@ -12,19 +12,18 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.kolors import training
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.lora_training import LoraTraining
-from kolors_dagster.kolors.process_group import run_in_group
 from kolors_dagster.kolors.training import _train, train_lora
 from kolors_dagster.kolors.training_record import TrainingReport
 from kolors_dagster.kolors.training_steps import StepBatch
 from kolors_dagster.specs import TrainingRecipe
 from kolors_dagster_tests.kolors.conftest import relative_error
+from kolors_dagster_tests.kolors.test_training import stop_at
 from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
     CPU,
     RECIPE,
     describe_mini,
     make_cache,
     make_dataset,
-    read_folder,
     use_one_thread,
 )
 
@@ -39,38 +38,20 @@ def train(cache: Path, base_model: BaseModel, folder: Path, devices: int, **chan
 
 
 def test_two_devices_train_the_lora_that_one_does(
-    tmp_path: Path, cache: Path, base_model: BaseModel, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, cache: Path, base_model: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One stops at a mistake, which ends the other too; the next two go on from their checkpoint."""
+    """They go on from what one device left, when it was interrupted after its checkpoint at step 4."""
     one, two = tmp_path / "one", tmp_path / "two"
-    (two / "lora").mkdir(parents=True)
-    (two / "lora" / "lora.safetensors").write_bytes(b"the previous one")
     assert train(cache, base_model, one, devices=1).devices == 1
-    recipe = base_model.fill_recipe(RECIPE.model_copy(update=FOUR_AT_A_TIME))
-    arguments = (cache, base_model, recipe, two / "lora", two / "checkpoints", {}, CPU)
-    with pytest.raises(UserError, match=r"^the second one stops\n  fix: go on$"):
-        run_in_group(train_and_stop, arguments, 2, CPU)
-    assert "Traceback" not in capfd.readouterr().err
-    assert read_folder(two / "lora") == {"lora.safetensors": b"the previous one"}
-
-    report = run_in_group(train_watched, arguments, 2, CPU)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_at(5, KeyboardInterrupt(), patch)
+        train(cache, base_model, two, devices=1)
+    monkeypatch.setattr(training, "_train", train_watched)
+    report = train(cache, base_model, two, devices=2)
     assert (report.resumed_from, report.devices, report.steps) == (4, 2, 8)
     assert not (two / "checkpoints").exists()
     assert read_losses(two) == pytest.approx(read_losses(one), rel=1e-5)
     assert relative_error(read_learnt(two), read_learnt(one)) < 1e-3
-
-
-def train_and_stop(rank: int, processes: int, *arguments: Any) -> TrainingReport | None:
-    """Train, but the second process makes a mistake at the sixth step."""
-    make_step = LoraTraining.training_step
-
-    def step(lora: LoraTraining, batch: StepBatch, batch_index: int) -> None:
-        if rank == 1 and batch_index == 5:
-            raise UserError("the second one stops", "go on")
-        make_step(lora, batch, batch_index)
-
-    LoraTraining.training_step = step  # type: ignore[method-assign]
-    return _train(rank, processes, *arguments)
 
 
 def train_watched(rank: int, processes: int, *arguments: Any) -> TrainingReport | None:
@@ -83,6 +64,8 @@ def train_watched(rank: int, processes: int, *arguments: Any) -> TrainingReport 
         theirs = [torch.empty_like(mine) for _ in range(processes)]
         distributed.all_gather(theirs, mine.detach())
         assert len(batch.noise) == 2
+        if lora.step == 6:
+            assert len(list(arguments[4].glob("*-step-0000006*"))) == 1
         assert torch.equal(theirs[0].nan_to_num(), theirs[1].nan_to_num())
 
     def sum_in_little_memory(lora: LoraTraining, batch: StepBatch) -> torch.Tensor:
