@@ -36,6 +36,14 @@ UNET: dict[str, Any] = config.UNET | {
 }
 VAE: dict[str, Any] = config.VAE | {"block_out_channels": [128, 256, 512, 512], "sample_size": 1024}
 _SHARDS = 7
+# What `find_layout` looks for and training never opens.
+_NOT_FOR_TRAINING = (
+    "text_encoder/config.json",
+    "text_encoder/model.safetensors",
+    "text_encoder/tokenizer.model",
+    "vae/config.json",
+    "vae/diffusion_pytorch_model.safetensors",
+)
 
 
 def write_full_size_model(folder: Path) -> None:
@@ -45,15 +53,29 @@ def write_full_size_model(folder: Path) -> None:
         text_encoder = ChatGLMModel(ChatGLMConfig(**TEXT_ENCODER), empty_init=False)
         unet = KolorsUNet(UNET)
         vae = StableDiffusionVAE(**{key: value for key, value in VAE.items() if not key.startswith("_")})
-    for part, part_config, model in (("unet", UNET, unet), ("vae", VAE, vae)):
-        _write_json(folder / part / "config.json", part_config)
-        weights = random_weights(model, generator)
-        save_file(weights, folder / part / "diffusion_pytorch_model.fp16.safetensors", {"format": "pt"})
+    _write_part(folder / "unet", UNET, random_weights(unet, generator))
+    _write_part(folder / "vae", VAE, random_weights(vae, generator))
     _write_json(folder / "text_encoder" / "config.json", TEXT_ENCODER)
     _write_shards(folder / "text_encoder", random_weights(text_encoder, generator))
     _write_json(folder / "scheduler" / "scheduler_config.json", config.SCHEDULER)
     _write_json(folder / "text_encoder" / "tokenizer_config.json", config.TOKENIZER)
     shutil.copyfile(config.TOKENIZER_MODEL, folder / "text_encoder" / "tokenizer.model")
+
+
+def write_full_size_unet(folder: Path) -> None:
+    """Write about 5 GB: the UNet, all of the model that training reads; empty files stand for the rest."""
+    with torch.device("meta"):
+        unet = KolorsUNet(UNET)
+    _write_part(folder / "unet", UNET, random_weights(unet, torch.Generator("cpu").manual_seed(0)))
+    for name in _NOT_FOR_TRAINING:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    _write_json(folder / "scheduler" / "scheduler_config.json", config.SCHEDULER)
+
+
+def _write_part(folder: Path, part_config: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    _write_json(folder / "config.json", part_config)
+    save_file(weights, folder / "diffusion_pytorch_model.fp16.safetensors", {"format": "pt"})
 
 
 def _write_shards(folder: Path, weights: dict[str, torch.Tensor]) -> None:

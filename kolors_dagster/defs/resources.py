@@ -61,6 +61,10 @@ class KolorsResource(dg.ConfigurableResource):
         description="kolors-mini, kolors, or a folder in either layout of Kolors.",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps.")
+    devices: Any = Field(  # Dagster has no type for a word or a number
+        default="auto",
+        description="On how many GPUs to train: auto (all, or the one that `device` names), or a number.",
+    )
     dtype: str = Field(
         default="auto", description="auto, fp32, fp16 or bf16; auto: fp32 on a CPU, fp16 on a GPU."
     )
@@ -86,6 +90,12 @@ class KolorsResource(dg.ConfigurableResource):
         from kolors_dagster.kolors.device import choose_device
 
         return choose_device(self.device)
+
+    def device_count(self) -> int:
+        """Return how many devices to train on."""
+        from kolors_dagster.kolors.device import count_devices
+
+        return count_devices(self.torch_device(), self.devices)
 
     def dtype_name(self) -> str:
         """Return the arithmetic that panels are drawn in, as a recipe names it."""

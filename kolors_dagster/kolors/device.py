@@ -34,6 +34,24 @@ def choose_device(requested: str = "auto") -> torch.device:
     return device
 
 
+def count_devices(device: torch.device, requested: int | str = "auto") -> int:
+    """Return how many devices to train on: the number asked for, or with `auto` every GPU of the machine.
+
+    `auto` is one where `device` names a GPU (cuda:1), and on the CPU, where more are as many processes.
+    Raises UserError if it is no such number, or more than there are.
+    """
+    named = device.index is not None
+    there = torch.cuda.device_count() if device.type == "cuda" and not named else 1
+    if requested == "auto":
+        return there
+    if type(requested) is not int or requested < 1:
+        raise UserError(f"devices {requested!r} is not a number of devices", "write auto, 1, 2, ...")
+    if requested > there and device.type != "cpu":
+        what = f"device {device} is one" if named else f"PyTorch sees {there} of type {device.type}"
+        raise UserError(f"{requested} devices asked for, but {what}", "choose devices: auto or fewer")
+    return requested
+
+
 def choose_dtype(device: torch.device, requested: str = "auto") -> torch.dtype:
     """Return the arithmetic asked for (fp32, fp16, bf16), or with `auto` fp16 on a GPU and fp32 on a CPU.
 

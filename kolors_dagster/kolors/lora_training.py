@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, distributed
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.device_memory import release_memory
@@ -65,6 +65,7 @@ class LoraTraining(LightningModule):
                 pass
             if loss is None:  # by now the error is gone, and what it held in memory
                 self._spare_memory()
+        loss = self._average_over_processes(loss)
         for weight in self.trained.values():
             if self.loss_scale != 1.0 and weight.grad is not None:
                 weight.grad /= self.loss_scale
@@ -134,6 +135,24 @@ class LoraTraining(LightningModule):
             self.manual_backward(share * self.loss_scale)
             loss += share.detach()
         return loss
+
+    @torch.no_grad()
+    def _average_over_processes(self, loss: Tensor) -> Tensor:
+        """Average gradients and loss, in one piece, over the processes that train on a batch together.
+
+        By hand, once a step, and not by Lightning's DDP: its hooks would send the gradients after each part,
+        of which a process that is short of memory has more than the others, and wait for the GPU every step.
+        """
+        if not distributed.is_initialized():
+            return loss
+        gradients = [weight.grad for weight in self.trained.values() if weight.grad is not None]
+        flat = torch.cat([loss.view(1), *(gradient.flatten() for gradient in gradients)])
+        distributed.all_reduce(flat)
+        flat /= distributed.get_world_size()
+        average, *pieces = torch.split(flat, [1, *(gradient.numel() for gradient in gradients)])
+        for gradient, piece in zip(gradients, pieces, strict=True):
+            gradient.copy_(piece.view_as(gradient))
+        return average.squeeze(0)
 
     def _sum_losses(self, batch: StepBatch) -> Tensor:
         """Return the sum over samples of the weighted mean squared error of the predicted noise."""

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from kolors_dagster.kolors.lora_effect import measure_lora_effect, refuse_useles
 from kolors_dagster.kolors.lora_training import LoraTraining
 from kolors_dagster.kolors.memory_plan import PartSizes, choose_memory_plan
 from kolors_dagster.kolors.peak_memory import PeakMemory
+from kolors_dagster.kolors.process_group import run_in_group
 from kolors_dagster.kolors.training_checkpoint import load_newest_checkpoint, remove_checkpoints
 from kolors_dagster.kolors.training_loop import fit
 from kolors_dagster.kolors.training_precision import choose_training_dtype
@@ -40,6 +42,7 @@ def train_lora(
     metadata: dict[str, str],
     device: torch.device,
     memory_gib: float | None = None,
+    devices: int = 1,
 ) -> TrainingReport:
     """Train a LoRA and write `lora.safetensors` and `loss.csv` (`step,loss`) to the folder `output`.
 
@@ -49,39 +52,71 @@ def train_lora(
     words, …) goes into the file's header, beside the recipe, the base model and the data set's version. If an
     error ends the training, the previous `output` stays. Where memory is short, or no more than `memory_gib`
     of the GPU's may be used, gradients are checkpointed, which changes no bit of the LoRA.
+
+    With `devices` above 1, as many GPUs (on the CPU: processes) share each step's batch equally, as far as it
+    can be divided: a batch of one needs one device. A step learns from the very batch that one device would
+    learn from, so the LoRA is the same but for rounding, and a checkpoint fits any number of devices.
     Raises UserError for a cache of another base model, resolution or crop, and for a loss that is not finite;
     UselessLora for a LoRA that comes out without effect.
     """
     start = time.perf_counter()
     filled = base_model.fill_recipe(recipe)
+    _check_cache(CachedSamples(cache), cache, base_model, filled)
+    batch_size = filled.batch_size * filled.gradient_accumulation
+    processes = max(count for count in range(1, devices + 1) if batch_size % count == 0)
+    arguments = (cache, base_model, filled, output, checkpoints, metadata, device, memory_gib)
+    report = (
+        _train(0, 1, *arguments) if processes == 1 else run_in_group(_train, arguments, processes, device)
+    )
+    assert report is not None, "the first process reports"
+    return replace(report, seconds=time.perf_counter() - start)
+
+
+def _train(
+    rank: int,
+    processes: int,
+    cache: Path,
+    base_model: BaseModel,
+    recipe: FilledRecipe,
+    output: Path,
+    checkpoints: Path,
+    metadata: dict[str, str],
+    device: torch.device,
+    memory_gib: float | None,
+) -> TrainingReport | None:
+    """Train on the part of each batch that is for process `rank`; the first one writes and reports."""
+    start = time.perf_counter()
+    if processes > 1 and device.type == "cuda":
+        device = torch.device("cuda", rank)
     samples = CachedSamples(cache)
-    _check_cache(samples, cache, base_model, filled)
+    batch_size = recipe.batch_size * recipe.gradient_accumulation
+    rows = slice(batch_size * rank // processes, batch_size * (rank + 1) // processes)
     dtype = choose_training_dtype(device, recipe.precision)
     # How often it was saved changes nothing of what was learnt.
-    learnt = filled.model_dump(exclude={"checkpoint_every"})
+    learnt = recipe.model_dump(exclude={"checkpoint_every"})
     key = hash_json(
         [_TRAINING_VERSION, samples.data_version, learnt, str(dtype), device.type, torch.__version__]
     )
     make_repeatable()
     limit_memory(device, memory_gib)
     sizes = PartSizes.of(base_model.sizes, dtype.itemsize)
-    plan = choose_memory_plan(free_memory(device), sizes, filled.resolution)
+    plan = choose_memory_plan(free_memory(device), sizes, recipe.resolution)
     with PeakMemory(device) as peak:
         unet = load_unet(base_model.folder, device, dtype)
-        inject_lora(unet, filled.rank, filled.alpha, filled.target_modules, filled.seed, dora=filled.dora)
-        training = LoraTraining(unet, filled, gradient_checkpointing=plan.checkpoint_gradients)
+        inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed, dora=recipe.dora)
+        training = LoraTraining(unet, recipe, gradient_checkpointing=plan.checkpoint_gradients)
         checkpoint = load_newest_checkpoint(checkpoints, key)
         if checkpoint is not None:
             training.restore(checkpoint)
         first = training.step
         schedule = load_noise_schedule(base_model.folder)
-        steps = TrainingSteps(samples, schedule, filled, first)
-        fit_start = time.perf_counter()
-        fit(training, steps, device, checkpoints, key)
-        seconds_per_step = (time.perf_counter() - fit_start) / len(steps)
+        steps = TrainingSteps(samples, schedule, recipe, first, rows)
+        seconds_per_step = fit(training, steps, device, checkpoints, key, leads=rank == 0)
+        if rank:
+            return None
         training.take_average()
         effect = measure_lora_effect(unet, training.trained.values(), samples[0], samples.resolution, device)
-    refuse_useless_lora(effect, filled.learning_rate)
+    refuse_useless_lora(effect, recipe.learning_rate)
     losses: list[float] = training.losses.tolist()
     with write_whole_folder(output) as folder:
         header = {
@@ -93,8 +128,8 @@ def train_lora(
             "training_cache_version": samples.data_version,
         }
         save_lora(unet, folder / "lora.safetensors", header)
-        rows = [f"{step},{loss:.9g}\n" for step, loss in enumerate(losses, 1)]
-        (folder / "loss.csv").write_text("step,loss\n" + "".join(rows), encoding="utf-8")
+        table = [f"{step},{loss:.9g}\n" for step, loss in enumerate(losses, 1)]
+        (folder / "loss.csv").write_text("step,loss\n" + "".join(table), encoding="utf-8")
     remove_checkpoints(checkpoints)
     return TrainingReport(
         sha256=hash_file(output / "lora.safetensors"),
@@ -104,9 +139,10 @@ def train_lora(
         last_loss=losses[-1],
         mean_loss=math.fsum(losses) / len(losses),
         trained_parameters=sum(weight.numel() for weight in training.trained.values()),
+        devices=processes,
         seconds=time.perf_counter() - start,
         seconds_per_step=seconds_per_step,
-        images_per_second=recipe.batch_size * recipe.gradient_accumulation / seconds_per_step,
+        images_per_second=batch_size / seconds_per_step,
         peak_memory_bytes=peak.bytes,
         effect=effect,
     )

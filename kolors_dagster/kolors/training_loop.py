@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,16 @@ _STEPS_BETWEEN_LOOKS = 10
 
 
 class _StepWatcher(Callback):
-    """Count steps, show them, stop at a loss that is not finite, and save checkpoints."""
+    """Count steps, show and time them, stop at a loss that is not finite, and save checkpoints."""
 
-    def __init__(self, checkpoints: Path, key: str, bar: "tqdm[Any]") -> None:
+    def __init__(self, checkpoints: Path, key: str, bar: "tqdm[Any]", first: int, *, saves: bool) -> None:
         self._checkpoints = checkpoints
         self._key = key
         self._bar = bar
+        self._first = first
+        self._saves = saves
+        self._timed_from = (first, time.perf_counter())
+        self.seconds_per_step = 0.0
 
     def on_train_batch_end(
         self, trainer: Trainer, training: Any, outputs: Any, batch: Any, batch_index: int
@@ -39,14 +44,30 @@ class _StepWatcher(Callback):
             training.check_finite()
             recent = training.losses[max(0, training.step - 50) : training.step]
             self._bar.set_postfix_str(f"loss {recent.mean().item():.4f}", refresh=False)
-        if due:
+        if due and self._saves:
             save_checkpoint(self._checkpoints, self._key, training.make_checkpoint())
+        if last:
+            step, start = self._timed_from
+            self.seconds_per_step = (time.perf_counter() - start) / (training.step - step)
+        elif training.step == self._first + 1:
+            training.losses[self._first].item()  # waits for the GPU
+            self._timed_from = (training.step, time.perf_counter())
 
 
 def fit(
-    training: LoraTraining, steps: TrainingSteps, device: torch.device, checkpoints: Path, key: str
-) -> None:
-    """Run Lightning's loop over `steps`, on one device; Ctrl-C and errors come out as they are."""
+    training: LoraTraining,
+    steps: TrainingSteps,
+    device: torch.device,
+    checkpoints: Path,
+    key: str,
+    *,
+    leads: bool = True,
+) -> float:
+    """Run Lightning's loop over `steps`, on one device; return the seconds a step took after the first.
+
+    Ctrl-C and errors come out as they are. Of several processes that train together, each with its own
+    device and its own part of every batch, only the one that `leads` saves checkpoints and shows the bar.
+    """
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     quiet = not sys.stderr.isatty()
     bar = tqdm(
@@ -55,12 +76,14 @@ def fit(
         desc="train LoRA",
         unit="step",
         mininterval=10 if quiet else 0.5,
+        disable=not leads,
     )
+    watcher = _StepWatcher(checkpoints, key, bar, training.step, saves=leads)
     trainer = Trainer(
         accelerator="gpu" if device.type == "cuda" else device.type,
         devices=[device.index or 0] if device.type == "cuda" else 1,
         max_steps=len(steps),
-        callbacks=[_StepWatcher(checkpoints, key, bar)],
+        callbacks=[watcher],
         deterministic=True if device.type == "cuda" else None,
         logger=False,
         enable_checkpointing=False,
@@ -82,3 +105,4 @@ def fit(
         raise error.__context__ from None
     finally:
         torch.use_deterministic_algorithms(False)
+    return watcher.seconds_per_step

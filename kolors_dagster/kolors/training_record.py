@@ -52,10 +52,14 @@ class TrainingReport:
     last_loss: float
     mean_loss: float
     trained_parameters: int
+    devices: int
+    """GPUs, or processes on the CPU, that trained together."""
     seconds: float
     seconds_per_step: float
+    """Without the first step of this run, in which everything warms up."""
     images_per_second: float
     peak_memory_bytes: int
+    """Of the first device."""
     effect: LoraEffect
 
     @property

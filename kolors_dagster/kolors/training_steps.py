@@ -39,6 +39,8 @@ class TrainingSteps:
     DiffSynth trains: a LoRA learns the style at the very conditioning that will be asked of it. SDXL's own
     recipe (original size and crop) teaches a base model to tell framings apart, for which a style's few
     dozen pictures are no material.
+
+    Of each batch only `rows` are handed out, where other processes train on the rest.
     """
 
     def __init__(
@@ -47,19 +49,21 @@ class TrainingSteps:
         schedule: NoiseSchedule,
         recipe: FilledRecipe,
         first: int = 0,
+        rows: slice = slice(None),
     ) -> None:
         self._samples = samples
         self._schedule = schedule
         self._recipe = recipe
         self._order = BatchOrder(samples.sizes, recipe.batch_size * recipe.gradient_accumulation, recipe.seed)
         self._steps = range(first, recipe.steps)
+        self._rows = rows
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def __iter__(self) -> Iterator[StepBatch]:
         for step in self._steps:
-            yield self.make_batch(step)
+            yield self.make_batch(step).rows(self._rows)
 
     def make_batch(self, step: int) -> StepBatch:
         """Return the batch of `step`: latents drawn from their posteriors, noise, timesteps, embeddings."""

@@ -1,7 +1,9 @@
 import dagster as dg
+import pytest
 
 from kolors_dagster.definitions import defs
 from kolors_dagster.defs.resources import KolorsResource, model_kept
+from kolors_dagster.errors import UserError
 
 
 def test_the_model_is_kept_between_runs_only_where_asked_for(instance: dg.DagsterInstance) -> None:
@@ -21,3 +23,21 @@ def test_the_model_is_kept_between_runs_only_where_asked_for(instance: dg.Dagste
         assert run(batch_size=2) is not kept
         assert run(memory_gib=12.0) is not kept
     assert run(batch_size=2) is not run(batch_size=2)
+
+
+def test_the_launchpad_takes_a_word_or_a_number_of_devices() -> None:
+    counted: list[int] = []
+
+    @dg.op
+    def count(kolors: KolorsResource) -> None:
+        counted.append(kolors.device_count())
+
+    @dg.job(resource_defs={"kolors": KolorsResource(device="cpu")})
+    def count_job() -> None:
+        count()
+
+    for config in ({}, {"devices": "auto"}, {"devices": 2}):
+        count_job.execute_in_process(run_config={"resources": {"kolors": {"config": config}}})
+    assert counted == [1, 1, 2]
+    with pytest.raises(UserError, match="'both' is not a number of devices"):
+        KolorsResource(device="cpu", devices="both").device_count()

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kolors_dagster.errors import UserError
-from kolors_dagster.kolors.device import choose_device, choose_dtype
+from kolors_dagster.kolors.device import choose_device, choose_dtype, count_devices
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,22 @@ def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     for name in ("cuda:1", "mps", "tpu", "meta"):
         with pytest.raises(UserError, match=name):
             choose_device(name)
+
+
+def test_all_gpus_are_counted_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    cuda, named, cpu = torch.device("cuda"), torch.device("cuda", 2), torch.device("cpu")
+    assert [count_devices(device) for device in (cuda, named, cpu, torch.device("mps"))] == [4, 1, 1, 1]
+    assert [count_devices(cuda, 3), count_devices(named, 1), count_devices(cpu, 2)] == [3, 1, 2]
+    for device, requested, problem in (
+        (cuda, 5, "PyTorch sees 4"),
+        (named, 2, "cuda:2 is one"),
+        (cuda, 0, "0 is not a number"),
+        (cuda, "two", "'two' is not a number"),
+        (cuda, True, "True is not a number"),
+    ):
+        with pytest.raises(UserError, match=problem):
+            count_devices(device, requested)
 
 
 def test_dtypes() -> None:

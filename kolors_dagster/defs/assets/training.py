@@ -129,6 +129,7 @@ def lora_checkpoint(
                 {key: described[key] for key in ("style", "trigger_words")},
                 kolors.torch_device(),
                 kolors.memory_gib,
+                kolors.device_count(),
             )
         except UselessLora as error:
             yield judge(LORA_ACTS, [error.problem], asdict(error.effect))
@@ -147,6 +148,7 @@ def lora_checkpoint(
         "mean_loss": round(report.mean_loss, 4),
         "last_loss": round(report.last_loss, 4),
         "trained_parameters": report.trained_parameters,
+        "devices": report.devices,
         "milliseconds_per_step": round(1000 * report.seconds_per_step, 1),
         "images_per_second": round(report.images_per_second, 2),
         "peak_memory_mib": round(report.peak_memory_bytes / 2**20),
