@@ -1,5 +1,6 @@
 """Which device and arithmetic to use, and how to make them repeat themselves."""
 
+import gc
 import os
 
 import torch
@@ -54,3 +55,16 @@ def make_repeatable() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back what nothing refers to any more, so that the next model finds room."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when `device` has done all it was given, for a GPU works on while Python does."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

@@ -1,6 +1,5 @@
 """Turn training images into what training reads: VAE latents and text embeddings, so no encoder is needed."""
 
-import gc
 import shutil
 import sys
 import time
@@ -24,6 +23,7 @@ from kolors_dagster.kolors.cached_samples import (
     latents_file,
     text_file,
 )
+from kolors_dagster.kolors.device import free_memory
 from kolors_dagster.kolors.loading import load_text_encoder, load_vae
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.training_images import TrainingImage, read_square, read_training_images
@@ -64,7 +64,7 @@ def build_training_cache(
     load_images = partial(_load_image_encoder, base_model.folder, images, resolution, device)
     load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype)
 
-    def report(reused_shards: int, peak_bytes: int) -> CacheReport:
+    def report(reused_shards: int, images_per_second: float | None, peak_bytes: int) -> CacheReport:
         return CacheReport(
             data_version=data_version,
             dataset_version=dataset_version,
@@ -75,18 +75,19 @@ def build_training_cache(
             reused_shards=reused_shards,
             size_bytes=sum(file.stat().st_size for file in output.iterdir()),
             seconds=time.perf_counter() - start,
+            images_per_second=images_per_second,
             peak_memory_bytes=peak_bytes,
         )
 
     if is_whole_cache(output, data_version):
-        return report(reused_shards=len(list(output.glob("*.safetensors"))), peak_bytes=0)
+        return report(len(list(output.glob("*.safetensors"))), images_per_second=None, peak_bytes=0)
     with PeakMemory(device) as peak:
         image_keys = [hash_json([arithmetic, image.sha256]) for image in images]
         caption_keys = [hash_json([arithmetic, caption]) for caption in captions]
-        latents, reused_latents = _encode_shards("images", image_keys, load_images, work)
-        _free_memory(device)
-        texts, reused_texts = _encode_shards("captions", caption_keys, load_captions, work)
-        _free_memory(device)
+        latents, reused_latents, rate = _encode_shards("images", image_keys, load_images, work)
+        free_memory(device)
+        texts, reused_texts, _ = _encode_shards("captions", caption_keys, load_captions, work)
+        free_memory(device)
     manifest = dataset / "manifest.json"
     index = {
         # Where the images came from: it goes with the LoRA, whatever becomes of `dataset`.
@@ -106,7 +107,7 @@ def build_training_cache(
         hashes = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
         write_json(folder / "index.json", index | {"files": hashes})
     shutil.rmtree(work)
-    return report(reused_latents + reused_texts, peak.bytes)
+    return report(reused_latents + reused_texts, rate, peak.bytes)
 
 
 def _load_image_encoder(
@@ -140,8 +141,8 @@ def _load_caption_encoder(
 
 def _encode_shards(
     unit: str, keys: list[str], load_encoder: Callable[[], Encode], work: Path
-) -> tuple[list[Path], int]:
-    """Write the rows of `keys` to shards in `work`; return the shards, and how many were there already.
+) -> tuple[list[Path], int, float | None]:
+    """Write the rows of `keys` to shards in `work`; return them, how many were there, and rows a second.
 
     A shard is named by what its rows are made from, so one of other inputs is never taken for it. The
     encoder is loaded only if a shard is missing, and let go of on return.
@@ -149,8 +150,10 @@ def _encode_shards(
     blocks = [range(at, min(at + SHARD_ROWS, len(keys))) for at in range(0, len(keys), SHARD_ROWS)]
     shards = [work / f"{hash_json([unit, *(keys[i] for i in block)])}.safetensors" for block in blocks]
     missing = [(shard, block) for shard, block in zip(shards, blocks, strict=True) if not shard.is_file()]
+    rate = None
     if missing:
         encode = load_encoder()
+        start = time.perf_counter()
         done = len(keys) - sum(len(block) for _, block in missing)
         quiet = not sys.stderr.isatty()
         with tqdm(
@@ -169,10 +172,5 @@ def _encode_shards(
                     save_file(
                         {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}, aside
                     )
-    return shards, len(shards) - len(missing)
-
-
-def _free_memory(device: torch.device) -> None:
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+        rate = (len(keys) - done) / (time.perf_counter() - start)
+    return shards, len(shards) - len(missing), rate

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from kolors_dagster.kolors.lora_training import LoraTraining
 from kolors_dagster.kolors.training_checkpoint import save_checkpoint
 from kolors_dagster.kolors.training_steps import TrainingSteps
+from kolors_dagster.kolors.validation import Validation
 
 # Reading a loss makes a GPU wait for it, so it is not done at every step.
 _STEPS_BETWEEN_LOOKS = 10
@@ -22,29 +23,46 @@ _STEPS_BETWEEN_LOOKS = 10
 class _StepWatcher(Callback):
     """Count steps, show them, stop at a loss that is not finite, and save checkpoints."""
 
-    def __init__(self, checkpoints: Path, key: str, bar: "tqdm[Any]") -> None:
+    def __init__(self, checkpoints: Path, key: str, validation: Validation | None, bar: "tqdm[Any]") -> None:
         self._checkpoints = checkpoints
         self._key = key
+        self._validation = validation
         self._bar = bar
+
+    def on_train_start(self, trainer: Trainer, training: Any) -> None:
+        """Draw what the base model draws of the validation prompt, unless a checkpoint has it."""
+        if self._validation is not None and training.step == 0:
+            self._validation.draw(training.unet, 0)
 
     def on_train_batch_end(
         self, trainer: Trainer, training: Any, outputs: Any, batch: Any, batch_index: int
     ) -> None:
-        """Look at the loss now and then; save a checkpoint when one is due, except of the last step."""
+        """Look at the loss now and then; draw and save what is due, except after the last step."""
         training.step += 1
         self._bar.update()
         last = training.step == training.recipe.steps
         due = training.step % training.recipe.checkpoint_every == 0 and not last
-        if last or due or training.step % _STEPS_BETWEEN_LOOKS == 0:
+        drawing = self._validation is not None and self._validation.is_due(training.step)
+        if last or due or drawing or training.step % _STEPS_BETWEEN_LOOKS == 0:
             training.check_finite()
             recent = training.losses[max(0, training.step - 50) : training.step]
             self._bar.set_postfix_str(f"loss {recent.mean().item():.4f}", refresh=False)
+        if self._validation is not None and drawing and not last:
+            self._validation.draw(training.unet, training.step)
         if due:
-            save_checkpoint(self._checkpoints, self._key, training.make_checkpoint())
+            checkpoint = training.make_checkpoint()
+            if self._validation is not None:
+                checkpoint.tensors.update(self._validation.tensors())
+            save_checkpoint(self._checkpoints, self._key, checkpoint)
 
 
 def fit(
-    training: LoraTraining, steps: TrainingSteps, device: torch.device, checkpoints: Path, key: str
+    training: LoraTraining,
+    steps: TrainingSteps,
+    device: torch.device,
+    checkpoints: Path,
+    key: str,
+    validation: Validation | None = None,
 ) -> None:
     """Run Lightning's loop over `steps`, on one device; Ctrl-C and errors come out as they are."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
@@ -60,7 +78,7 @@ def fit(
         accelerator="gpu" if device.type == "cuda" else device.type,
         devices=[device.index or 0] if device.type == "cuda" else 1,
         max_steps=len(steps),
-        callbacks=[_StepWatcher(checkpoints, key, bar)],
+        callbacks=[_StepWatcher(checkpoints, key, validation, bar)],
         deterministic=True if device.type == "cuda" else None,
         logger=False,
         enable_checkpointing=False,
