@@ -18,7 +18,7 @@ from torch import Tensor
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors import loading
 from kolors_dagster.kolors.base_model import BaseModel
-from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable
+from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable, wait_for
 from kolors_dagster.kolors.embedding_store import EmbeddingStore
 from kolors_dagster.kolors.merged_lora import MergedLora
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
@@ -93,15 +93,21 @@ class KolorsBundle:
         if not latents.isfinite().all():
             return FailedPanel(request.number, "its latents are not finite (NaN or infinite)")
         try:
+            vae = self._part("vae", loading.load_vae)
+            loaded = time.perf_counter()
             with PeakMemory(self.device) as memory:
-                image = Image.fromarray(self._part("vae", loading.load_vae).decode(latents)[0])
+                image = Image.fromarray(vae.decode(latents)[0])
         except (RuntimeError, FloatingPointError) as error:
             return FailedPanel(request.number, _in_one_line(error))
         self.calls["vae"] += 1
+        done, together = time.perf_counter(), len(batch.requests)
         return DrawnPanel(
             number=request.number,
             image=image,
-            seconds=round(batch.seconds / len(batch.requests) + time.perf_counter() - started, 3),
+            seconds=round(batch.seconds / together + done - started, 3),
+            batch_size=together,
+            milliseconds_per_step=1000 * batch.sampling_seconds / request.steps,
+            images_per_second=1 / (batch.sampling_seconds / together + done - loaded),
             peak_memory_mib=round(max(batch.peak, memory.bytes) / 2**20, 1),
         )
 
@@ -145,6 +151,7 @@ class KolorsBundle:
         try:
             unet = self._part("unet", loading.load_unet)
             self._merge(unet, lora, first.lora_weight)
+            loaded = time.perf_counter()
             with PeakMemory(self.device) as memory:
                 latents = sample_latents(
                     unet,
@@ -158,17 +165,19 @@ class KolorsBundle:
                     guidance_scale=first.guidance_scale,
                     on_step=lambda _: self.calls.update(unet=1),
                 )
+                wait_for(self.device)
         except torch.OutOfMemoryError:
             smaller = self._halve_batch(len(batch))
         except RuntimeError as error:
             problem = _in_one_line(error)
             if len(batch) == 1:
-                yield _Batch(batch, None, 0.0, 0, problem)
+                yield _Batch(batch, None, 0.0, 0.0, 0, problem)
                 return
             _log.warning("%d panels together: %s; drawing them one by one", len(batch), problem)
             smaller = 1
         else:
-            yield _Batch(batch, latents, time.perf_counter() - started, memory.bytes)
+            done = time.perf_counter()
+            yield _Batch(batch, latents, done - started, done - loaded, memory.bytes)
             return
         for start in range(0, len(batch), smaller):
             yield from self._draw_batch(batch[start : start + smaller], schedule, lora)
@@ -228,11 +237,13 @@ class KolorsBundle:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Requests drawn together: latents (n, 4, h / 8, w / 8) or the problem, seconds, peak memory in bytes."""
+    """Requests drawn together: latents (n, 4, h / 8, w / 8) or the problem, times, peak memory in bytes."""
 
     requests: Sequence[DrawRequest]
     latents: Tensor | None
     seconds: float
+    sampling_seconds: float
+    """Of these seconds, those of the denoising alone."""
     peak: int
     problem: str = ""
 
