@@ -17,7 +17,7 @@ from torch import Tensor
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors import loading
 from kolors_dagster.kolors.base_model import BaseModel
-from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable
+from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable, wait_for
 from kolors_dagster.kolors.device_memory import free_memory, limit_memory, release_memory
 from kolors_dagster.kolors.embedding_store import EmbeddingStore
 from kolors_dagster.kolors.memory_plan import PartSizes, choose_memory_plan
@@ -96,16 +96,21 @@ class KolorsBundle:
         if not latents.isfinite().all():
             return FailedPanel(request.number, "its latents are not finite (NaN or infinite)")
         try:
+            vae = self._part("vae", partial(loading.load_vae, on_cpu=self.plan.vae_on_cpu))
+            loaded = time.perf_counter()
             with PeakMemory(self.device) as memory:
-                vae = self._part("vae", partial(loading.load_vae, on_cpu=self.plan.vae_on_cpu))
                 image = Image.fromarray(vae.decode(latents)[0])
         except (RuntimeError, FloatingPointError) as error:
             return FailedPanel(request.number, _in_one_line(error))
         self.calls["vae"] += 1
+        done, together = time.perf_counter(), len(batch.requests)
         return DrawnPanel(
             number=request.number,
             image=image,
-            seconds=round(batch.seconds / len(batch.requests) + time.perf_counter() - started, 3),
+            seconds=round(batch.seconds / together + done - started, 3),
+            batch_size=together,
+            milliseconds_per_step=1000 * batch.sampling_seconds / request.steps,
+            images_per_second=1 / (batch.sampling_seconds / together + done - loaded),
             peak_memory_mib=round(max(batch.peak, memory.bytes) / 2**20, 1),
         )
 
@@ -150,6 +155,7 @@ class KolorsBundle:
         try:
             unet = self._part("unet", partial(loading.load_unet, stream=self.plan.stream_unet))
             self._merge(unet, lora, first.lora_weight)
+            loaded = time.perf_counter()
             with PeakMemory(self.device) as memory:
                 latents = sample_latents(
                     unet,
@@ -163,17 +169,19 @@ class KolorsBundle:
                     guidance_scale=first.guidance_scale,
                     on_step=lambda _: self.calls.update(unet=1),
                 )
+                wait_for(self.device)
         except torch.OutOfMemoryError:
             smaller = 0  # decided once the error is gone, and what it holds in memory
         except RuntimeError as error:
             problem = _in_one_line(error)
             if len(batch) == 1:
-                yield _Batch(batch, None, 0.0, 0, problem)
+                yield _Batch(batch, None, 0.0, 0.0, 0, problem)
                 return
             _log.warning("%d panels together: %s; drawing them one by one", len(batch), problem)
             smaller = 1
         else:
-            yield _Batch(batch, latents, time.perf_counter() - started, memory.bytes)
+            done = time.perf_counter()
+            yield _Batch(batch, latents, done - started, done - loaded, memory.bytes)
             return
         smaller = smaller or self._halve_batch(len(batch))
         for start in range(0, len(batch), smaller):
@@ -222,11 +230,13 @@ class KolorsBundle:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Requests drawn together: latents (n, 4, h / 8, w / 8) or the problem, seconds, peak memory in bytes."""
+    """Requests drawn together: latents (n, 4, h / 8, w / 8) or the problem, times, peak memory in bytes."""
 
     requests: Sequence[DrawRequest]
     latents: Tensor | None
     seconds: float
+    sampling_seconds: float
+    """Of these seconds, those of the denoising alone."""
     peak: int
     problem: str = ""
 

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -31,8 +32,9 @@ def encode_shards(
     at_a_time: int,
     work: Path,
     device: torch.device,
-) -> tuple[list[Path], int]:
-    """Write each shard's items to a file in `work`; return the files, and how many were there already.
+) -> tuple[list[Path], int, float | None]:
+    """Write each shard's items to a file in `work`; return the files, how many were there
+    already, and items a second.
 
     A file is named by the keys of its items, what they are made from, so one of other inputs is never taken
     for it. The encoder is loaded only if a file is missing, and let go of on return. It is given `at_a_time`
@@ -41,8 +43,10 @@ def encode_shards(
     names = [hash_json([unit, *(keys[item] for item in shard)]) for shard in shards]
     files = [work / f"{name}.safetensors" for name in names]
     missing = [(file, shard) for file, shard in zip(files, shards, strict=True) if not file.is_file()]
+    rate = None
     if missing:
         encode = load_encoder()
+        start = time.perf_counter()
         quiet = not sys.stderr.isatty()
         with tqdm(
             total=len(keys),
@@ -66,7 +70,8 @@ def encode_shards(
                     save_file(
                         {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}, aside
                     )
-    return files, len(files) - len(missing)
+        rate = sum(len(shard) for _, shard in missing) / (time.perf_counter() - start)
+    return files, len(files) - len(missing), rate
 
 
 def _encode_or_run_out(encode: Encode, items: Sequence[int]) -> Rows | None:

@@ -5,7 +5,7 @@ from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
 from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
 from torch import Tensor, nn
 
-__all__ = ["ChatGLMConfig", "ChatGLMTokenizer", "HeadlessChatGLM", "rotary_frequencies"]
+__all__ = ["ChatGLMConfig", "ChatGLMModel", "ChatGLMTokenizer", "HeadlessChatGLM", "rotary_frequencies"]
 
 
 class HeadlessChatGLM(ChatGLMModel):

@@ -72,3 +72,11 @@ def make_repeatable() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    # Every new tensor would be filled first: a hundredth of the work, and nothing here reads what is not written.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when `device` has done all it was given, for a GPU works on while Python does."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

@@ -11,6 +11,7 @@ from torch import Tensor, distributed
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
+from kolors_dagster.kolors.optimizers import make_optimizer, optimizer_tensors, restore_optimizer
 from kolors_dagster.kolors.training_checkpoint import Checkpoint
 from kolors_dagster.kolors.training_objective import learning_rate_at
 from kolors_dagster.kolors.training_precision import choose_loss_scale
@@ -46,7 +47,7 @@ class LoraTraining(LightningModule):
         self.loss_scale = choose_loss_scale(frozen.dtype)
         self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
         self.at_a_time = recipe.batch_size
-        self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.learning_rate, fused=True)
+        self.optimizer = make_optimizer(recipe.optimizer, self.trained, recipe.learning_rate)
         self.average = (
             {name: weight.detach().clone() for name, weight in self.trained.items()}
             if recipe.ema_decay
@@ -78,7 +79,7 @@ class LoraTraining(LightningModule):
         self.losses[self.step] = loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return AdamW on the LoRA's weights."""
+        """Return the recipe's optimizer of the LoRA's weights."""
         return self.optimizer
 
     def check_finite(self) -> None:
@@ -98,11 +99,8 @@ class LoraTraining(LightningModule):
     def make_checkpoint(self) -> Checkpoint:
         """Return the LoRA, its moving average, the optimizer's state and the losses so far."""
         tensors = {"losses": self.losses[: self.step].cpu()}
-        for name, weight in self.trained.items():
-            state = self.optimizer.state[weight]
-            tensors[f"{name}/weight"] = weight.detach().cpu()
-            tensors[f"{name}/exp_avg"] = state["exp_avg"].cpu()
-            tensors[f"{name}/exp_avg_sq"] = state["exp_avg_sq"].cpu()
+        tensors |= {f"{name}/weight": weight.detach().cpu() for name, weight in self.trained.items()}
+        tensors |= optimizer_tensors(self.optimizer, self.trained)
         tensors |= {f"{name}/average": average.cpu() for name, average in self.average.items()}
         return Checkpoint(self.step, tensors)
 
@@ -111,19 +109,12 @@ class LoraTraining(LightningModule):
         tensors = checkpoint.tensors
         self.step = checkpoint.step
         self.losses[: self.step] = tensors["losses"]
-        state = {}
         with torch.no_grad():
-            for number, (name, weight) in enumerate(self.trained.items()):
+            for name, weight in self.trained.items():
                 weight.copy_(tensors[f"{name}/weight"])
-                state[number] = {
-                    "step": torch.tensor(float(self.step)),
-                    "exp_avg": tensors[f"{name}/exp_avg"],
-                    "exp_avg_sq": tensors[f"{name}/exp_avg_sq"],
-                }
             for name, average in self.average.items():
                 average.copy_(tensors[f"{name}/average"])
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        restore_optimizer(self.optimizer, self.trained, tensors, self.step)
 
     def _add_up_gradients(self, batch: StepBatch) -> Tensor:
         """Go forward and backward through `batch`, a part at a time; return the mean weighted loss."""

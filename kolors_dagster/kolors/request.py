@@ -24,12 +24,20 @@ class DrawRequest:
 
 @dataclass(frozen=True)
 class DrawnPanel:
-    """One picture (RGB), the seconds it took, and the peak memory of the batch it was drawn in."""
+    """One picture (RGB), and what it cost."""
 
     number: int
     image: Image.Image
     seconds: float
+    """Its share of its batch and its decoding, with the loading of the model where that came first."""
+    batch_size: int
+    """How many pictures were drawn together."""
+    milliseconds_per_step: float
+    """A denoising step of that batch."""
+    images_per_second: float
+    """At the pace of this batch and this decoding, without any loading."""
     peak_memory_mib: float
+    """The most that the batch or the decoding took."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from kolors_dagster.hashing import hash_file, hash_json
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.device import make_repeatable
-from kolors_dagster.kolors.device_memory import free_memory, limit_memory
+from kolors_dagster.kolors.device_memory import free_memory, limit_memory, release_memory
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, save_lora
 from kolors_dagster.kolors.lora_effect import measure_lora_effect, refuse_useless_lora
@@ -27,6 +27,7 @@ from kolors_dagster.kolors.training_loop import fit
 from kolors_dagster.kolors.training_precision import choose_training_dtype
 from kolors_dagster.kolors.training_record import TrainingReport
 from kolors_dagster.kolors.training_steps import TrainingSteps
+from kolors_dagster.kolors.validation import Validation
 from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 # Raise it when a change makes the same inputs give another LoRA: old checkpoints are then not resumed from.
@@ -46,6 +47,7 @@ def train_lora(
 ) -> TrainingReport:
     """Train a LoRA and write `lora.safetensors` and `loss.csv` (`step,loss`) to the folder `output`.
 
+    With a validation prompt, what was drawn of it while training is beside them (see `Validation.write`).
     Same inputs give the same bytes on the same machine, also after a kill: a later call with the same inputs
     goes on from the newest whole file in `checkpoints`, and removes what is there once `output` is written.
     What the recipe leaves empty is the base model's own, and recorded as such. `metadata` (style, trigger
@@ -92,8 +94,7 @@ def _train(
     batch_size = recipe.batch_size * recipe.gradient_accumulation
     rows = slice(batch_size * rank // processes, batch_size * (rank + 1) // processes)
     dtype = choose_training_dtype(device, recipe.precision)
-    # How often it was saved changes nothing of what was learnt.
-    learnt = recipe.model_dump(exclude={"checkpoint_every"})
+    learnt = recipe.learnt()
     key = hash_json(
         [_TRAINING_VERSION, samples.data_version, learnt, str(dtype), device.type, torch.__version__]
     )
@@ -101,6 +102,9 @@ def _train(
     limit_memory(device, memory_gib)
     sizes = PartSizes.of(base_model.sizes, dtype.itemsize)
     plan = choose_memory_plan(free_memory(device), sizes, recipe.resolution)
+    validation = None
+    if recipe.validation_prompt and rank == 0:
+        validation = Validation(base_model, recipe, metadata["trigger_words"], device, dtype)
     with PeakMemory(device) as peak:
         unet = load_unet(base_model.folder, device, dtype)
         inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed, dora=recipe.dora)
@@ -108,15 +112,19 @@ def _train(
         checkpoint = load_newest_checkpoint(checkpoints, key)
         if checkpoint is not None:
             training.restore(checkpoint)
+            if validation:
+                validation.restore(checkpoint.tensors)
         first = training.step
         schedule = load_noise_schedule(base_model.folder)
         steps = TrainingSteps(samples, schedule, recipe, first, rows)
-        seconds_per_step = fit(training, steps, device, checkpoints, key, leads=rank == 0)
+        seconds_per_step = fit(training, steps, device, checkpoints, key, validation, leads=rank == 0)
         if rank:
             return None
         training.take_average()
         effect = measure_lora_effect(unet, training.trained.values(), samples[0], samples.resolution, device)
     refuse_useless_lora(effect, recipe.learning_rate)
+    if validation:
+        validation.draw(unet, recipe.steps)
     losses: list[float] = training.losses.tolist()
     with write_whole_folder(output) as folder:
         header = {
@@ -130,6 +138,10 @@ def _train(
         save_lora(unet, folder / "lora.safetensors", header)
         table = [f"{step},{loss:.9g}\n" for step, loss in enumerate(losses, 1)]
         (folder / "loss.csv").write_text("step,loss\n" + "".join(table), encoding="utf-8")
+        if validation:
+            del unet, training  # the VAE takes their place
+            release_memory(device)
+            validation.write(folder)
     remove_checkpoints(checkpoints)
     return TrainingReport(
         sha256=hash_file(output / "lora.safetensors"),
@@ -138,7 +150,7 @@ def _train(
         first_loss=losses[0],
         last_loss=losses[-1],
         mean_loss=math.fsum(losses) / len(losses),
-        trained_parameters=sum(weight.numel() for weight in training.trained.values()),
+        trained_parameters=effect.values,
         devices=processes,
         seconds=time.perf_counter() - start,
         seconds_per_step=seconds_per_step,

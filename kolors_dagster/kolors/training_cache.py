@@ -78,7 +78,7 @@ def build_training_cache(
     load_images = partial(_load_image_encoder, base_model.folder, images, sizes, device, plan)
     load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype, plan)
 
-    def report(reused_shards: int, peak_bytes: int) -> CacheReport:
+    def report(reused_shards: int, images_per_second: float | None, peak_bytes: int) -> CacheReport:
         return CacheReport(
             data_version=data_version,
             dataset_version=dataset_version,
@@ -94,20 +94,21 @@ def build_training_cache(
             reused_shards=reused_shards,
             size_bytes=sum(file.stat().st_size for file in output.iterdir()),
             seconds=time.perf_counter() - start,
+            images_per_second=images_per_second,
             peak_memory_bytes=peak_bytes,
         )
 
     if is_whole_cache(output, data_version):
-        return report(reused_shards=len(list(output.glob("*.safetensors"))), peak_bytes=0)
+        return report(len(list(output.glob("*.safetensors"))), images_per_second=None, peak_bytes=0)
     at_a_time = _IMAGES_AT_A_TIME if device.type == "cuda" else 1
     with PeakMemory(device) as peak:
         image_keys = [hash_json([arithmetic, image.sha256]) for image in images]
         caption_keys = [hash_json([arithmetic, caption]) for caption in captions]
-        latents, reused_latents = encode_shards(
+        latents, reused_latents, rate = encode_shards(
             "image", image_keys, image_shards, load_images, at_a_time, work, device
         )
         release_memory(device)
-        texts, reused_texts = encode_shards(
+        texts, reused_texts, _ = encode_shards(
             "caption", caption_keys, caption_shards, load_captions, 1, work, device
         )
         release_memory(device)
@@ -138,7 +139,7 @@ def build_training_cache(
         hashes = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
         write_json(folder / "index.json", index | {"files": hashes})
     shutil.rmtree(work)
-    return report(reused_latents + reused_texts, peak.bytes)
+    return report(reused_latents + reused_texts, rate, peak.bytes)
 
 
 def _cut_by_size(sizes: Sequence[Size]) -> list[Sequence[int]]:

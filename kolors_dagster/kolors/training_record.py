@@ -23,6 +23,8 @@ class CacheReport:
     """Shards an earlier, killed run had finished."""
     size_bytes: int
     seconds: float
+    images_per_second: float | None
+    """Of the VAE, without its loading; None if every image was reused."""
     peak_memory_bytes: int
 
 

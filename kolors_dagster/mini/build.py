@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from kolors_dagster.files import write_whole_folder
-from kolors_dagster.kolors.chatglm import rotary_frequencies
+from kolors_dagster.kolors.chatglm import ChatGLMConfig, ChatGLMModel, rotary_frequencies
 from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.mini import config

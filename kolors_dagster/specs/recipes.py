@@ -3,7 +3,7 @@
 Every default is the course notebook's, where it had one, or left to the base model (`kolors.base_model`).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,9 @@ class TrainingRecipe(Spec):
         ge=0,
         description="Min-SNR weighting of timesteps (Hang et al., 2023): smaller looks more at colours and "
         "layout, less at detail; 0 weighs all alike; empty: the base model's own.",
+    )
+    optimizer: Literal["adamw", "adamw8bit"] = Field(
+        "adamw", description="AdamW; adamw8bit: with averages of a byte a value, a quarter of the memory."
     )
     steps: int = Field(500, ge=1, description="Optimizer steps.")
     batch_size: int = Field(1, ge=1, description="Images in memory at a time.")
@@ -77,6 +80,14 @@ class TrainingRecipe(Spec):
     checkpoint_every: int = Field(
         100, ge=1, description="Steps between checkpoints a killed run resumes from."
     )
+    validation_prompt: str | None = Field(
+        None, description="What is drawn while training, always from the same noise; empty: nothing."
+    )
+    validation_every: int = Field(100, ge=1, description="Steps between two such pictures.")
+
+    def learnt(self) -> dict[str, Any]:
+        """Return what the LoRA follows from: the recipe without how its training is saved and watched."""
+        return self.model_dump(exclude={"checkpoint_every", "validation_prompt", "validation_every"})
 
 
 class FilledRecipe(TrainingRecipe):

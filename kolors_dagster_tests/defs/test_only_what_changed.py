@@ -120,6 +120,11 @@ def train_longer(project: Project) -> None:
     project.edit("styles", lambda spec: spec["training"].update(steps=4))
 
 
+def watch_the_training(project: Project) -> None:
+    changes = {"validation_prompt": "女孩在海边", "validation_every": 2, "checkpoint_every": 50}
+    project.edit("styles", lambda spec: spec["training"].update(changes))
+
+
 def write_a_comment(project: Project) -> None:
     with (project.root / "stories" / "walk.yaml").open("a", encoding="utf-8") as file:
         file.write("# 第三格还要再想想\n")
@@ -218,6 +223,7 @@ ROWS: dict[str, tuple[Callable[[Project], None], list[list[str]], Counter[str]]]
         [["training_recipe"], ["training_cache", "lora_checkpoint"], ALL, ["story_grid"]],
         Counter(unet=4 + LOOKED_AT) + drawing(8),
     ),
+    "how training is watched": (watch_the_training, [["training_recipe"]], Counter()),
     "an image": (
         add_a_picture,
         [["raw_dataset"], ["filtered_dataset", "processed_dataset"], *FROM_IMAGES_ON[1:]],

@@ -56,6 +56,11 @@ def test_draws_what_was_asked_and_counts_what_it_took(model: BaseModel) -> None:
     }
     assert all(panel.image.mode == "RGB" and np.asarray(panel.image).std() > 10 for panel in drawn.values())
     assert all(panel.seconds > 0 and panel.peak_memory_mib > 10 for panel in drawn.values())
+    assert {number: panel.batch_size for number, panel in drawn.items()} == {1: 2, 2: 2, 3: 1, 4: 1}
+    assert drawn[1].milliseconds_per_step == drawn[2].milliseconds_per_step  # of one batch
+    for panel in drawn.values():
+        sampling = REQUEST.steps * panel.milliseconds_per_step / 1000 / panel.batch_size
+        assert sampling < 1 / panel.images_per_second <= panel.seconds + 1e-3
     # Four prompts and one negative one; three batches of two steps.
     assert bundle.calls == {"text_encoder": 5, "unet": 6, "vae": 4, "loads": 3}
 

@@ -33,14 +33,14 @@ def read(files: list[Path]) -> list[list[float]]:
 
 def test_a_shard_is_encoded_in_batches_of_its_own(tmp_path: Path) -> None:
     given: list[list[int]] = []
-    files, reused = encode_shards("image", KEYS, SHARDS, encode_up_to(4, given), 4, tmp_path, CPU)
+    files, reused, _ = encode_shards("image", KEYS, SHARDS, encode_up_to(4, given), 4, tmp_path, CPU)
     assert given == [[0, 2, 4, 6], [8, 10, 11], [1], [3, 5, 7, 9]]
     assert (read(files), reused) == (SHARDS, 0)
 
 
 def test_out_of_memory_goes_on_with_fewer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     given: list[list[int]] = []
-    files, _ = encode_shards("image", KEYS, SHARDS, encode_up_to(2, given), 4, tmp_path, CPU)
+    files, _, _ = encode_shards("image", KEYS, SHARDS, encode_up_to(2, given), 4, tmp_path, CPU)
     assert given == [[0, 2, 4, 6], [0, 2], [4, 6], [8, 10], [11], [1], [3, 5], [7, 9]]
     assert read(files) == SHARDS
     assert caplog.text.count("out of memory with 4 images at a time; going on with 2") == 1
@@ -72,13 +72,13 @@ def test_nothing_of_a_try_that_failed_stays_in_memory(tmp_path: Path) -> None:
 
 def test_finished_shards_are_taken_by_what_they_are_made_from(tmp_path: Path) -> None:
     given: list[list[int]] = []
-    first, _ = encode_shards("image", KEYS, SHARDS[:2], encode_up_to(4, given), 4, tmp_path, CPU)
+    first, _, _ = encode_shards("image", KEYS, SHARDS[:2], encode_up_to(4, given), 4, tmp_path, CPU)
     given.clear()
-    files, reused = encode_shards("image", KEYS, SHARDS, encode_up_to(4, given), 4, tmp_path, CPU)
+    files, reused, _ = encode_shards("image", KEYS, SHARDS, encode_up_to(4, given), 4, tmp_path, CPU)
     assert (files[:2], reused, given) == (first, 2, [[3, 5, 7, 9]])
     given.clear()
     changed = [*KEYS[:8], "changed", *KEYS[9:]]
-    _, reused = encode_shards("image", changed, SHARDS, encode_up_to(8, given), 8, tmp_path, CPU)
+    _, reused, _ = encode_shards("image", changed, SHARDS, encode_up_to(8, given), 8, tmp_path, CPU)
     assert (reused, given) == (2, [SHARDS[0]])
-    _, reused = encode_shards("caption", KEYS, SHARDS, encode_up_to(4, given), 4, tmp_path, CPU)
+    _, reused, _ = encode_shards("caption", KEYS, SHARDS, encode_up_to(4, given), 4, tmp_path, CPU)
     assert reused == 0

@@ -106,6 +106,8 @@ def test_reports_what_it_did(tmp_path: Path, base_model: BaseModel, dataset: Pat
     assert (report.sizes, report.enlarged) == ({(64, 64): 5}, ("4.jpg",))
     assert report.size_bytes == sum(len(data) for data in read_folder(tmp_path / "cache").values())
     assert report.peak_memory_bytes > 2**27
+    assert report.images_per_second is not None
+    assert 0 < report.images / report.images_per_second < report.seconds
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
     report = build_training_cache(dataset, base_model, BUCKETS, tmp_path / "cache", CPU)
     assert report.sizes == {(64, 64): 1, (64, 96): 2, (96, 64): 2}
@@ -162,6 +164,7 @@ def test_a_killed_run_goes_on_where_it_was(
     resumed = build_training_cache(dataset, base_model, recipe, tmp_path / "resumed", CPU)
     assert read == [f"{number}.jpg" for number in left]
     assert (whole.reused_shards, resumed.reused_shards) == (0, 1)
+    assert resumed.images_per_second is not None
     assert read_folder(tmp_path / "resumed") == read_folder(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["resumed", "whole"]
     samples = CachedSamples(tmp_path / "resumed")
@@ -224,6 +227,7 @@ def test_a_finished_cache_is_left_alone_unless_it_is_damaged(
     other = RECIPE.model_copy(update={"learning_rate": 5e-4, "steps": 9})
     again = build_training_cache(dataset, base_model, other, folder, CPU)
     assert loads == [] and again.data_version == first.data_version and again.reused_shards == 2
+    assert again.images_per_second is None
     shard = folder / "latents-00000.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
     build_training_cache(dataset, base_model, RECIPE, folder, CPU)

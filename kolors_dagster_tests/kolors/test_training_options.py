@@ -110,10 +110,29 @@ def test_the_moving_average_is_that_of_every_step(train: Any) -> None:
     assert not all(torch.equal(average[name], two[name]) for name in two)
 
 
-def test_a_killed_training_keeps_its_moving_average(
-    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_eight_bits_learn_nearly_the_same_lora(train: Any) -> None:
+    plain, losses = train(steps=4)
+    eight, same_losses = train(steps=4, optimizer="adamw8bit")
+    assert same_losses == pytest.approx(losses, rel=0.02) and same_losses != losses
+    moved = [name for name in plain if ".lora_B." in name]  # from zero
+    one, other = (torch.cat([weights[name].flatten() for name in moved]) for weights in (eight, plain))
+    assert not torch.equal(one, other)
+    assert torch.cosine_similarity(one, other, dim=0) > 0.95
+
+
+def test_eight_bits_learn(train: Any) -> None:
+    """Against the same batches at next to no learning rate, so that the draw of noise plays no part."""
+    recipe = {"steps": 14, "rank": 4, "alpha": 16.0, "optimizer": "adamw8bit"}
+    _, learnt = train(**recipe, learning_rate=1e-2)
+    _, bare = train(**recipe, learning_rate=1e-6)
+    assert sum(learnt[-6:]) < 0.9 * sum(bare[-6:])
+
+
+@pytest.mark.parametrize("options", [{"ema_decay": 0.5}, {"optimizer": "adamw8bit"}])
+def test_a_killed_training_keeps_its_averages(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
-    whole, _ = train(steps=5, ema_decay=0.5)
+    whole, _ = train(steps=5, **options)
     make_batch = TrainingSteps.make_batch
 
     def stop_at_step_three(steps: TrainingSteps, step: int) -> Any:
@@ -123,8 +142,8 @@ def test_a_killed_training_keeps_its_moving_average(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(TrainingSteps, "make_batch", stop_at_step_three)
-        train(steps=5, ema_decay=0.5)
-    resumed, _ = train(steps=5, ema_decay=0.5)
+        train(steps=5, **options)
+    resumed, _ = train(steps=5, **options)
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 

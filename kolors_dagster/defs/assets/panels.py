@@ -12,13 +12,13 @@ from kolors_dagster.defs.checks.specs import PICTURES
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.history import History
 from kolors_dagster.defs.links import show_loras
-from kolors_dagster.defs.metadata import Metadata, show_picture
+from kolors_dagster.defs.metadata import Metadata, show_picture, show_speed
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STYLES_AND_STORIES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
 from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.files import read_json
-from kolors_dagster.kolors.request import DrawRequest, FailedPanel
+from kolors_dagster.kolors.request import DrawnPanel, DrawRequest, FailedPanel
 from kolors_dagster.lineage.lora_store import LoraStore, read_lora
 from kolors_dagster.lineage.records import summarize
 from kolors_dagster.specs import PANELS, ResolvedPanel, SamplingRecipe
@@ -83,8 +83,7 @@ def panels(
                 continue
             record = panel_record(recipes[key], facts)
             path = store.put(record["recipe_key"], drawn.image, record)
-            cost = {"from_store": False, "seconds": drawn.seconds, "peak_memory_mib": drawn.peak_memory_mib}
-            yield _deliver(path, recipes[key], facts, cost | links)
+            yield _deliver(path, recipes[key], facts, _show_cost(drawn) | links)
         if failed:
             raise explain_failed(failed, len(keys))
 
@@ -113,6 +112,15 @@ def _make_recipe(
 
 def _request(recipe: PanelRecipe) -> DrawRequest:
     return DrawRequest(**{field.name: getattr(recipe, field.name) for field in fields(DrawRequest)})
+
+
+def _show_cost(drawn: DrawnPanel) -> Metadata:
+    return {
+        "from_store": False,
+        "seconds": drawn.seconds,
+        "batch_size": drawn.batch_size,
+        **show_speed(drawn.images_per_second, drawn.milliseconds_per_step, drawn.peak_memory_mib),
+    }
 
 
 def _deliver(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from io import BytesIO
+from pathlib import Path
 from time import time
 
 import dagster as dg
@@ -14,7 +15,14 @@ from kolors_dagster.defs.config import TrainingOverrides, apply_overrides, list_
 from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.history import History, format_time
 from kolors_dagster.defs.links import link_to_images, show_drawn_before
-from kolors_dagster.defs.metadata import Metadata, measure, show_picture, show_size, show_table
+from kolors_dagster.defs.metadata import (
+    Metadata,
+    measure,
+    show_picture,
+    show_size,
+    show_speed,
+    show_table,
+)
 from kolors_dagster.defs.outputs import output_file, output_folder
 from kolors_dagster.defs.partitions import STYLES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
@@ -31,7 +39,10 @@ def training_recipe(
     context: dg.AssetExecutionContext,
     config: TrainingOverrides,  # type: ignore[valid-type]
 ) -> dg.MaterializeResult:
-    """How the style is trained, from its file, with what a person changed in the Launchpad."""
+    """How the style is trained, from its file, with what a person changed in the Launchpad.
+
+    How often a training is saved and watched is no part of its data version: the LoRA comes out the same.
+    """
     tag_run(context)
     with failing_clearly():
         style = read_style(context.partition_key)
@@ -43,7 +54,7 @@ def training_recipe(
         }
         write_json(output_file("training_recipe", style.name), output)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(hash_json(output)),
+        data_version=dg.DataVersion(hash_json(output | {"recipe": recipe.learnt()})),
         metadata={
             SOURCE_VERSION: training_recipe_version(style),
             "recipe": dg.MetadataValue.json(output),
@@ -64,10 +75,10 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
     """VAE latents and text embeddings, so that neither encoder is in memory while training."""
     from kolors_dagster.kolors.training_cache import build_training_cache
 
-    metadata: Metadata = {}
+    cost: Metadata = {}
     tag_run(context)
     style = context.partition_key
-    with failing_clearly(), measure(metadata):
+    with failing_clearly(), measure(cost):
         dataset = require(
             output_file("processed_dataset", style), "processed_dataset", "train_style"
         ).parent.parent
@@ -76,6 +87,10 @@ def training_cache(context: dg.AssetExecutionContext, kolors: KolorsResource) ->
         report = build_training_cache(
             dataset, kolors.base_model(), recipe, folder, kolors.torch_device(), kolors.memory_gib
         )
+    metadata: Metadata = {"seconds": cost["seconds"]}
+    if report.images_per_second is not None:  # an image is a step of the VAE
+        rate, peak = report.images_per_second, report.peak_memory_bytes / 2**20
+        metadata |= show_speed(rate, 1000 / rate, peak)
     metadata |= {
         "images": report.images,
         "captions": report.captions,
@@ -110,6 +125,7 @@ def lora_checkpoint(
     from kolors_dagster.kolors.lora_effect import UselessLora
     from kolors_dagster.kolors.loss_curve import draw_loss_curve
     from kolors_dagster.kolors.training import train_lora
+    from kolors_dagster.kolors.validation import VALIDATION_STRIP
 
     metadata: Metadata = {}
     tag_run(context)
@@ -142,6 +158,7 @@ def lora_checkpoint(
         "sha256": report.sha256,
         "training_images": link_to_images(history, stored.manifest),
         **show_picture("loss_curve", Image.open(BytesIO(draw_loss_curve(folder / "loss.csv"))), 720),
+        **_show_validation(folder / VALIDATION_STRIP),
         "steps": report.steps,
         "resumed_from_step": report.resumed_from,
         "first_loss": round(report.first_loss, 4),
@@ -149,9 +166,9 @@ def lora_checkpoint(
         "last_loss": round(report.last_loss, 4),
         "trained_parameters": report.trained_parameters,
         "devices": report.devices,
-        "milliseconds_per_step": round(1000 * report.seconds_per_step, 1),
-        "images_per_second": round(report.images_per_second, 2),
-        "peak_memory_mib": round(report.peak_memory_bytes / 2**20),
+        **show_speed(
+            report.images_per_second, 1000 * report.seconds_per_step, report.peak_memory_bytes / 2**20
+        ),
         "recipe": dg.MetadataValue.json(described | {"recipe": base_model.fill_recipe(recipe).model_dump()}),
         "size_mib": show_size(folder / "lora.safetensors"),
         "file": dg.MetadataValue.path(str(folder / "lora.safetensors")),
@@ -162,6 +179,13 @@ def lora_checkpoint(
         metadata=shown,
         check_results=[judge(LORA_ACTS, [], asdict(report.effect))],
     )
+
+
+def _show_validation(strip: Path) -> Metadata:
+    if not strip.is_file():
+        return {}
+    with Image.open(strip) as image:
+        return show_picture("validation", image, 1280)
 
 
 def _read_recipe(style: str) -> tuple[dict[str, str], TrainingRecipe]:
