@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from typer.testing import CliRunner
 
 from kolors_dagster.cli.app import app
 from kolors_dagster.definitions import defs
+from kolors_dagster.defs.drafts import ask_for_draft, configure_recipe
+from kolors_dagster.defs.freshness import AssetState
 from kolors_dagster.defs.history import History, Made
 from kolors_dagster.defs.instance import open_instance
 from kolors_dagster.defs.keys import PANEL_KEYS
+from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import pair_key
-from kolors_dagster.files import read_json
+from kolors_dagster.files import read_json, write_json
+from kolors_dagster.specs import SamplingRecipe
 from kolors_dagster.story.provenance import read_any_record, read_record
 from kolors_dagster_tests.conftest import make_project
 from kolors_dagster_tests.defs.dagster_says import all_states, check_agreement
@@ -41,13 +46,33 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return folder
 
 
+@pytest.fixture(scope="module")
+def drafted(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return such a folder in which the story was then drawn as a draft."""
+    folder = tmp_path_factory.mktemp("drafted")
+    with pytest.MonkeyPatch.context() as patch:
+        copy(drawn, folder, patch)
+        tell("story", "walk", "--style", "tiny", "--draft")
+    return folder
+
+
 @pytest.fixture
 def project(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return copy(drawn, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def draft_project(drafted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return copy(drafted, tmp_path, monkeypatch)
+
+
+def copy(folder: Path, target: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Copy a project, use the copy from here on, and return its data root."""
     for name, variable in (("data", "KOLORS_DATA"), ("home", "DAGSTER_HOME")):
-        shutil.copytree(drawn / name, tmp_path / name)
-        monkeypatch.setenv(variable, str(tmp_path / name))
-    monkeypatch.delenv("KOLORS_MODEL", raising=False)
-    return tmp_path / "data"
+        shutil.copytree(folder / name, target / name)
+        patch.setenv(variable, str(target / name))
+    patch.delenv("KOLORS_MODEL", raising=False)
+    return target / "data"
 
 
 def tell(*arguments: str) -> str:
@@ -115,19 +140,24 @@ def test_a_draft_is_cheap_and_the_final_pictures_are_there_again_at_once(project
     assert {name: both[name] for name in final} == final
     assert both.keys() - final.keys() == {*DRAFT_NAMES, *(f"{n}.draft.png" for n in range(1, PANELS + 1))}
     assert drafts() == ["sampling_recipe", *PANEL_KEYS, "story_grid"]
+
+    lost = project / "assets" / "panels" / "tiny" / "walk" / "3.draft.png"
+    lost.unlink()  # the final picture beside it does not stand in for it
+    states = all_states(open_instance(), defs, "tiny", "walk")
+    gone = [(state.key, state.causes) for state in states if state.status != "fresh"]
+    assert gone == [("panel_3", (f"{lost} is gone",))]
     assert draw("--draft") == (0, DRAFT_NAMES)
+    assert pictures(project) == both
 
     assert draw() == (0, FINAL_NAMES)  # every picture comes from the store
     assert pictures(project) == final  # to the byte, and the drafts are gone
     assert drafts() == []
     assert [newest(key).data_version for key in (*PANEL_KEYS, "story_grid")] == versions
     assert draw() == (0, FINAL_NAMES)
-    assert draw("--draft") == (0, DRAFT_NAMES)
 
 
-def test_a_draft_says_in_every_place_that_it_is_one(project: Path) -> None:
-    draw("--draft")
-    panels, grid = (project / "assets" / asset / "tiny" / "walk" for asset in ("panels", "story_grid"))
+def test_a_draft_says_in_every_place_that_it_is_one(draft_project: Path) -> None:
+    panels, grid = (draft_project / "assets" / asset / "tiny" / "walk" for asset in ("panels", "story_grid"))
     final, draft = (read_record(panels / name) for name in ("3.png", "3.draft.png"))
     assert (final["draft"], draft["draft"]) == (False, True)
     assert draft["recipe"] == final["recipe"] | {"steps": DRAFT_STEPS, "draft": True}
@@ -142,13 +172,13 @@ def test_a_draft_says_in_every_place_that_it_is_one(project: Path) -> None:
         assert newest(asset).metadata["draft"] is True
     assert newest("panel_3").data_version == f"{draft['pixels_sha256']}-draft"
     assert "fresh (draft)" in tell("status", "walk", "--style", "tiny")
-    assert tell("status", "walk").split("walk", 1)[1].split() == ["fresh", "(draft)", "fresh", "(draft)"]
+    row = tell("status", "walk").splitlines()[2].split()
+    assert row == ["walk", *["fresh", "(draft)"] * 2]
     check_agreement(open_instance(), defs, all_states(open_instance(), defs, "tiny", "walk"))
 
 
-def test_who_drew_it_is_told_of_the_draft_and_of_the_final_picture_below(project: Path) -> None:
-    final = project / "assets" / "story_grid" / "tiny" / "walk" / "all.png"
-    draw("--draft")
+def test_lineage_tells_of_the_draft_and_of_the_final_picture_beside_it(draft_project: Path) -> None:
+    final = draft_project / "assets" / "story_grid" / "tiny" / "walk" / "all.png"
     told = json.loads(tell("lineage", "walk", "--style", "tiny", "--json"))
     assert told["picture"]["path"] == str(final.with_name("all.draft.png")) and told["picture"]["draft"]
     assert told["log"] == {"state": "agrees", "differences": [], "superseded": False}
@@ -162,33 +192,21 @@ def test_who_drew_it_is_told_of_the_draft_and_of_the_final_picture_below(project
     assert [(story["current"], story["path"]) for story in drew] == [(True, str(final))]
 
 
-def test_a_draft_stays_until_the_final_pictures_are_asked_for_or_the_file_changes(project: Path) -> None:
-    draw("--draft")
+def test_others_leave_a_draft_alone_until_the_file_changes(draft_project: Path) -> None:
     tell("up")
     assert len(drafts()) == 1 + PANELS + 1
-    edit_sampling(project, guidance_scale=3.0)
+    edit_sampling(draft_project, guidance_scale=3.0)
     tell("up")
-    assert drafts() == [] and recipe(project)["draft"] is False
-    assert draw("--draft")[1] == DRAFT_NAMES
-    edit_sampling(project, guidance_scale=5.0)
+    assert drafts() == [] and recipe(draft_project)["draft"] is False
+    edit_sampling(draft_project, guidance_scale=5.0)  # asked for at the same time
     assert draw("--draft") == (DRAFT_STEPS * GUIDED * PANELS, DRAFT_NAMES)
 
 
-def test_what_was_changed_in_the_launchpad_survives_a_draft(project: Path) -> None:
-    run("write_story", "walk", "sampling_recipe", config={"lora_weight": 0.5})
-    draw("--draft")
-    assert (recipe(project)["lora_weight"], recipe(project)["draft"]) == (0.5, True)
-    draw()
-    assert (recipe(project)["lora_weight"], recipe(project)["draft"]) == (0.5, False)
-
-
-def test_a_story_whose_file_says_draft_is_one_unless_the_launchpad_says_not(project: Path) -> None:
-    edit_sampling(project, draft=True)
-    assert draw()[1] == DRAFT_NAMES
+def test_a_story_whose_file_says_draft_is_one_unless_the_launchpad_says_not(draft_project: Path) -> None:
+    edit_sampling(draft_project, draft=True)
     assert draw() == (0, DRAFT_NAMES)
     run("write_story", "walk", "sampling_recipe", config={"draft": False})
     assert draw() == (0, FINAL_NAMES)
-    assert draw("--draft") == (0, DRAFT_NAMES)
 
 
 def test_with_one_draft_among_them_the_page_is_a_draft(project: Path) -> None:
@@ -202,25 +220,48 @@ def test_with_one_draft_among_them_the_page_is_a_draft(project: Path) -> None:
     assert record["draft"] is True
 
 
-def test_a_lost_draft_is_missing_though_the_final_picture_is_there(project: Path) -> None:
-    draw("--draft")
-    lost = project / "assets" / "panels" / "tiny" / "walk" / "3.draft.png"
-    drawn = lost.read_bytes()
-    lost.unlink()
-    states = all_states(open_instance(), defs, "tiny", "walk")
-    assert [(state.key, state.causes) for state in states if state.status != "fresh"] == [
-        ("panel_3", (f"{lost} is gone",))
-    ]
-    assert draw("--draft") == (0, DRAFT_NAMES)
-    assert lost.read_bytes() == drawn
+FRESH = AssetState("sampling_recipe", "walk", "fresh", ())
 
 
-def test_the_final_page_is_made_even_where_its_panels_are_those_of_the_draft(project: Path) -> None:
-    edit_sampling(project, steps=1)  # of which there is no third
-    assert draw("--draft") == (GUIDED * PANELS, DRAFT_NAMES)
-    drafted = read_record(project / "assets" / "panels" / "tiny" / "walk" / "1.draft.png")
-    assert draw() == (GUIDED * PANELS, FINAL_NAMES)
-    record = read_record(project / "assets" / "story_grid" / "tiny" / "walk" / "all.png")
-    assert record["panels"][0]["recipe"]["steps"] == 1
-    assert record["panels"][0]["pixels_sha256"] == drafted["pixels_sha256"]
-    assert drafts() == []
+@pytest.mark.parametrize(
+    ("file_says", "is_draft", "asked", "changes"),
+    [
+        (False, False, False, False),
+        (False, False, True, True),
+        (False, True, False, True),
+        (False, True, True, False),
+        (True, True, False, False),
+        (True, False, False, False),  # the Launchpad said otherwise
+        (True, False, True, True),
+    ],
+)
+def test_the_recipe_changes_when_another_is_asked_for(
+    file_says: bool, is_draft: bool, asked: bool, changes: bool
+) -> None:
+    sampling, caption = SamplingRecipe(draft=file_says), AssetState("captions", "walk", "fresh", ())
+    states = ask_for_draft([replace(FRESH, draft=is_draft), caption], sampling, asked)
+    assert [state.status for state in states] == ["stale" if changes else "fresh", "fresh"]
+    changed_file = replace(FRESH, status="stale", causes=("x",), draft=is_draft)
+    assert ask_for_draft([changed_file], sampling, asked) == [changed_file]
+
+
+def test_what_was_changed_in_the_launchpad_survives_a_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KOLORS_DATA", str(tmp_path))
+    said = SamplingRecipe(steps=9)
+
+    def configure(is_draft: bool, asked: bool, **changed: object) -> dict[str, Any]:
+        made = said.model_dump() | {"lora_weight": 0.5, "draft": is_draft}
+        write_json(output_file("sampling_recipe", "walk"), made)
+        wave = ask_for_draft([replace(FRESH, draft=is_draft, **changed)], said, asked)  # type: ignore[arg-type]
+        return configure_recipe(wave, "walk", said, asked)["sampling_recipe"]["config"]
+
+    assert configure(False, asked=True) == {"lora_weight": 0.5, "draft": True}
+    assert configure(True, asked=False) == {"lora_weight": 0.5}
+    edited = {"status": "stale", "causes": ("the story file's sampling recipe changed",)}
+    assert configure(True, asked=True, **edited) == {
+        "draft": True
+    }  # as any edit there, until the file changes
+    assert configure(True, asked=False, **edited) == {}
+    assert configure_recipe([AssetState("captions", "walk", "stale", ("x",))], "walk", said, True) == {}
