@@ -33,7 +33,8 @@ def output_file(asset: str, *partition: str, draft: bool = False) -> Path:
 def newest_picture(asset: str, style: str, story: str) -> Path:
     """Return the main file of a panel or grid as it was made last.
 
-    That is its draft while there is one: a draft leaves the final picture alone, which takes the draft away.
+    That is its draft while there is one: making a draft leaves the final picture alone, making the final
+    picture takes its draft away.
     """
     draft = output_file(asset, style, story, draft=True)
     return draft if draft.is_file() else output_file(asset, style, story)

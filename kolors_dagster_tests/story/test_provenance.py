@@ -50,6 +50,7 @@ def test_record_and_pixels_come_back(tmp_path: Path):
     assert record == {
         "recipe": asdict(RECIPE),
         "recipe_key": recipe_key(RECIPE),
+        "draft": False,
         "pixels_sha256": pixel_hash(image),
         **FACTS,
     }
