@@ -30,12 +30,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for other program
 
 
 @app.command(epilog="Example: kolors-dagster story star-wish --style ink-wash")
-def story(story: Story = "star-wish", style: Style = "anime", model: Model = None) -> None:
+def story(
+    story: Story = "star-wish",
+    style: Style = "anime",
+    draft: Annotated[
+        bool, typer.Option("--draft", help="A preview at a third of the cost, in files of its own.")
+    ] = False,
+    model: Model = None,
+) -> None:
     """Bring a story up to date, with everything it needs and only that, and say where its pages lie."""
     _choose_model(model)
     from kolors_dagster.cli.update import update_story
 
-    _until_interrupted(lambda: update_story(story, style))
+    _until_interrupted(lambda: update_story(story, style, draft=draft))
 
 
 @app.command(epilog="Example: kolors-dagster train watercolour")

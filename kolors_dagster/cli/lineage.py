@@ -10,7 +10,7 @@ from kolors_dagster.defs.agreement import NO_LOG, add_history
 from kolors_dagster.defs.drawn import list_stories
 from kolors_dagster.defs.history import History
 from kolors_dagster.defs.instance import has_event_log, open_instance
-from kolors_dagster.defs.outputs import output_file
+from kolors_dagster.defs.outputs import newest_picture, output_file
 from kolors_dagster.defs.sources import read_story, read_style
 from kolors_dagster.errors import UserError
 from kolors_dagster.lineage.drawn import find_trained_on, image_hashes
@@ -19,8 +19,8 @@ from kolors_dagster.lineage.records import CurrentFiles, Lineage, describe_store
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 _CURRENT = CurrentFiles(
-    panel=lambda style, story, number: output_file(f"panel_{number}", style, story),
-    grid=lambda style, story: output_file("story_grid", style, story),
+    panel=lambda style, story, number, draft: output_file(f"panel_{number}", style, story, draft=draft),
+    grid=lambda style, story, draft: output_file("story_grid", style, story, draft=draft),
 )
 
 
@@ -68,7 +68,7 @@ def _trace(picture: Path) -> Lineage:
 
 
 def _find_grid(story: str, style: str) -> Path:
-    grid = output_file("story_grid", style, story)
+    grid = newest_picture("story_grid", style, story)
     if not grid.is_file():
         read_style(style)
         read_story(story)

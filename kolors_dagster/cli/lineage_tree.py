@@ -24,6 +24,8 @@ def print_lineage(lineage: Lineage) -> None:
     picture = lineage["picture"]
     tree = Tree(f"[bold]{escape(lineage['story'])}[/] in style [bold]{escape(lineage['style'])}[/]")
     shown = tree.add(f"{picture['kind']} {escape(picture['path'])}")
+    if picture["draft"]:
+        shown.add("[yellow]a draft[/]")
     shown.add(f"[dim]pixels {picture['pixels_sha256']}[/]")
     if picture["run_id"]:
         shown.add(f"made {_run(picture['made_at'], picture['run_id'])}")
@@ -84,7 +86,7 @@ def _list_facts(panel: dict[str, Any]) -> list[str]:
     recipe, base = panel["recipe"], panel["base_model"]
     facts = [
         f"{panel['sampler']} · {recipe['steps']} steps · guidance {recipe['guidance_scale']:g} · "
-        f"{recipe['width']}×{recipe['height']}",
+        f"{recipe['width']}×{recipe['height']}{' · draft' if recipe.get('draft') else ''}",
         f"{escape(base['name'])} [dim]{base['version'][:12]}[/] + LoRA [dim]{panel['lora_sha256'][:12]}[/] "
         f"× {recipe['lora_weight']:g}",
     ]

@@ -20,6 +20,7 @@ from kolors_dagster.defs.targets import Targets, choose_targets
 from kolors_dagster.defs.update import Updater
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red"}
+_DRAFT = " [magenta](draft)[/]"
 
 
 def print_status(story: str, style: str, *, as_json: bool) -> None:
@@ -38,7 +39,7 @@ def print_status(story: str, style: str, *, as_json: bool) -> None:
         return
     table = _new_table("asset", "partition", "status", "why")
     for state in states:
-        coloured = f"[{_COLOURS[state.status]}]{state.status}[/]"
+        coloured = f"[{_COLOURS[state.status]}]{state.status}[/]{_DRAFT if state.draft else ''}"
         table.add_row(state.key, state.partition or "", coloured, "; ".join(state.causes))
     Console().print(table)
     _print_lines(_explain_tries(instance, states))
@@ -88,7 +89,7 @@ def _print_matrix(targets: Targets, plan: Plan) -> None:
             return "[red]broken[/]"
         if name in plan.left_out:
             return "[red]?[/]"
-        return _summarise(planned.get(name))
+        return _summarise(planned.get(name)) + (_DRAFT if name in plan.drafts else "")
 
     table.add_row("style", "", *(cell(style_item(style).name) for style in styles))
     for story in targets.all_stories():
@@ -128,6 +129,7 @@ def _as_json(targets: Targets, plan: Plan) -> dict[str, Any]:
             {
                 "item": item.name,
                 "partition": item.partition,
+                "draft": item.name in plan.drafts,
                 "known": item.name not in plan.problems and item.name not in plan.left_out,
                 "outdated": states(one.outdated() if one else ()),
                 "may_follow": states(one.fresh_but_waiting() if one else ()),

@@ -8,23 +8,24 @@ from time import perf_counter
 from kolors_dagster.definitions import defs
 from kolors_dagster.defs.freshness import AssetState
 from kolors_dagster.defs.instance import open_instance
-from kolors_dagster.defs.outputs import output_file, output_folder
+from kolors_dagster.defs.outputs import GRID_FILES, name_picture, newest_picture, output_file
 from kolors_dagster.defs.plan import Item
 from kolors_dagster.defs.sources import read_story, read_style
 from kolors_dagster.defs.update import Updater
 
 
-def update_story(story: str, style: str) -> None:
+def update_story(story: str, style: str, *, draft: bool) -> None:
     """Bring a story drawn in a style up to date and print where it lies; raises UserError."""
     read_style(style)
     read_story(story)
     start = perf_counter()
     updater = Updater(defs, open_instance(), announce)
-    updater.update_story(style, story)
+    updater.update_story(style, story, draft=draft)
     sum_up(updater, start)
-    folder = output_folder("story_grid", style, story)
-    for name in ("all.png", "all.jpg", "story.png"):
-        print(folder / name)
+    newest = newest_picture("story_grid", style, story)
+    is_draft = newest != output_file("story_grid", style, story)
+    for name in GRID_FILES:
+        print(newest.with_name(name_picture(name, draft=is_draft)))
 
 
 def update_style(style: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from kolors_dagster.defs.history import History, Made
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.lineage.records import Lineage
-from kolors_dagster.story.provenance import PIXELS
+from kolors_dagster.story.provenance import PIXELS, panel_version
 
 NO_LOG: dict[str, Any] = {"state": "none", "differences": [], "superseded": None}
 
@@ -59,7 +59,9 @@ def _find_composed(history: History, picture: dict[str, Any], pair: str) -> Made
 def _find_panel(history: History, panel: dict[str, Any], pair: str) -> Made | None:
     """Return the panel's newest materialization, by preference one of the very same recipe."""
     same_pixels = [
-        made for made in history.all(f"panel_{panel['number']}", [pair]) if made.data_version == panel[PIXELS]
+        made
+        for made in history.all(f"panel_{panel['number']}", [pair])
+        if made.data_version == _version(panel)
     ]
     same_recipe = [made for made in same_pixels if made.metadata.get("recipe") == panel["recipe"]]
     return next(iter(same_recipe or same_pixels), None)
@@ -71,8 +73,8 @@ def _compare_panel(panel: dict[str, Any], made: Made | None, history: History) -
         yield f"{where}: the log knows nothing of it"
         return
     panel["run_id"], panel["drawn_at"] = made.run_id, made.when
-    if made.data_version != panel[PIXELS]:
-        yield _say(f"{where}: the pixels' hash", panel[PIXELS], made.data_version)
+    if made.data_version != _version(panel):
+        yield _say(f"{where}: the pixels' hash", _version(panel), made.data_version)
     logged = made.metadata.get("recipe", {})
     for name, value in panel["recipe"].items():
         if logged.get(name) != value:
@@ -84,6 +86,10 @@ def _compare_panel(panel: dict[str, Any], made: Made | None, history: History) -
         source = history.source(made, asset)
         if source is not None and source.data_version != said:
             yield _say(f"{where}: {asset}", said, source.data_version)
+
+
+def _version(panel: dict[str, Any]) -> str:
+    return panel_version(panel[PIXELS], draft=panel["recipe"].get("draft", False))
 
 
 def _compare_lora(lora: dict[str, Any], drawn: list[Made], history: History) -> Iterator[str]:

@@ -14,8 +14,8 @@ Stories = dict[tuple[str, str], dict[str, Any]]
 def list_stories(history: History, lora_sha256: str, style: str) -> list[dict[str, Any]]:
     """Return the stories with a panel drawn by a LoRA: style, story, panels, last run and time, grid's file.
 
-    `current`: some panel that the story has now is of this LoRA. Run and time are None where only the files
-    know of it.
+    `current`: some panel that the story has now is of this LoRA; the grid is then the final one or, where
+    only drafts are of this LoRA, the draft. Run and time are None where only the files know of it.
     """
     stories: Stories = {}
     _read_log(stories, history, lora_sha256, style)
@@ -25,9 +25,10 @@ def list_stories(history: History, lora_sha256: str, style: str) -> list[dict[st
                 found = _story(stories, drawn.style, drawn.story)
                 found["panels"].add(drawn.number)
                 found["current"] |= current
-    for (its_style, story), found in stories.items():
-        grid = output_file("story_grid", its_style, story)
-        found["path"] = str(grid) if found["current"] and grid.is_file() else None
+                grid = output_file("story_grid", drawn.style, drawn.story, draft=drawn.draft)
+                if current and grid.is_file() and (found["path"] is None or not drawn.draft):
+                    found["path"] = str(grid)
+    for found in stories.values():
         found["panels"] = sorted(found["panels"])
     return [stories[key] for key in sorted(stories)]
 

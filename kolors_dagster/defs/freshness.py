@@ -37,12 +37,13 @@ _SOURCE_CHANGED = {
 
 @dataclass(frozen=True)
 class AssetState:
-    """One asset of one partition; `causes` says why it is not fresh."""
+    """One asset of one partition; `causes` says why it is not fresh, `draft` whether a draft is there."""
 
     key: str
     partition: str | None
     status: Status
     causes: tuple[str, ...]
+    draft: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,14 @@ class Freshness:
         made = self._made.latest(asset, partition)
         if made is None:
             return AssetState(asset, partition, "missing", ("never made",))
-        file = self._folder(folder_name(asset), *place.folders()) / main_file(asset)
+        file = self._folder(folder_name(asset), *place.folders()) / main_file(asset, draft=made.draft)
         if not file.exists():
             return AssetState(asset, partition, "missing", (f"{file} is gone",))
         causes = []
         if source is not None and made.source_version != source():
             causes.append(_SOURCE_CHANGED.get(asset, "the story file's prompt or character changed"))
         causes += self._changes_above(asset, place, made)
-        return AssetState(asset, partition, "stale" if causes else "fresh", tuple(causes))
+        return AssetState(asset, partition, "stale" if causes else "fresh", tuple(causes), made.draft)
 
     def _changes_above(self, asset: str, place: _Place, made: Made) -> Iterator[str]:
         """Yield what Dagster's UI says of the asset, in its words."""

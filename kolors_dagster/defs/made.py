@@ -7,6 +7,7 @@ from itertools import islice
 import dagster as dg
 
 from kolors_dagster.defs.sources import SOURCE_VERSION
+from kolors_dagster.story.provenance import DRAFT
 
 DATA_VERSION = "dagster/data_version"  # the tag Dagster keeps an event's data version in
 _EVENTS_AT_A_TIME = 500  # an event holds thumbnails, 50 KB and more
@@ -18,6 +19,7 @@ Partition = str | None
 class Made:
     """The latest materialization of one partition; `source_version` is None if the asset reads no file.
 
+    `draft`: it is a draft's picture, or the recipe of one.
     `provenance` is None for an event that a person reported without having Dagster run anything.
     """
 
@@ -27,6 +29,7 @@ class Made:
     data_version: str | None
     provenance: dg.DataProvenance | None
     source_version: str | None
+    draft: bool
 
 
 # What was described last in this process: the daemon looks every few seconds, and events never change.
@@ -90,7 +93,7 @@ def _describe(record: dg.EventLogRecord) -> Made:
     made = record.asset_materialization
     assert made is not None  # only materializations are asked for
     tags = made.tags or {}
-    source = made.metadata.get(SOURCE_VERSION)
+    source, draft = made.metadata.get(SOURCE_VERSION), made.metadata.get(DRAFT)
     return Made(
         storage_id=record.storage_id,
         run_id=record.run_id,
@@ -98,6 +101,7 @@ def _describe(record: dg.EventLogRecord) -> Made:
         data_version=tags.get(DATA_VERSION),
         provenance=dg.DataProvenance.from_tags(tags),
         source_version=None if source is None else str(source.value),
+        draft=draft is not None and draft.value is True,
     )
 
 

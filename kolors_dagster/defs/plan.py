@@ -1,13 +1,15 @@
 """What would have to be made, for whom, and in which order; looks only, touches nothing."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from kolors_dagster.defs.drafts import ask_for_draft, configure_recipe
 from kolors_dagster.defs.freshness import AssetState, Freshness
 from kolors_dagster.defs.partitions import pair_key
+from kolors_dagster.defs.sources import read_story
 from kolors_dagster.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 class Item:
     """One job's work on one partition: the base model, a style, a story, or a story in a style.
 
-    `needs` are the names of the items that come before it.
+    `needs` are the names of the items that come before it. `configure` returns the run config of the assets
+    of a wave that have one, by their names.
     """
 
     job: str
@@ -27,6 +30,7 @@ class Item:
     tags: dict[str, str]
     look: Callable[[Freshness], list[AssetState]]
     needs: tuple[str, ...] = ()
+    configure: Callable[[Sequence[AssetState]], dict[str, Any]] = lambda _: {}
 
 
 MODEL = Item("prepare_base_model", "base model", None, {}, Freshness.of_model)
@@ -38,10 +42,20 @@ def style_item(style: str) -> Item:
     return Item("train_style", f"style {style}", style, tags, lambda f: f.of_style(style), (MODEL.name,))
 
 
-def story_item(story: str) -> Item:
-    """Return the work on a story: its file as prompts, recipe and captions."""
-    return Item(
+def story_item(story: str, draft: bool | None = None) -> Item:
+    """Return the work on a story: its file as prompts, recipe and captions.
+
+    `draft`: to be a draft, or (unless its file says so) not to be one; None leaves it as it is.
+    """
+    item = Item(
         "write_story", f"story {story}", story, {"kolors/story": story}, lambda fresh: fresh.of_story(story)
+    )
+    if draft is None:
+        return item
+    return replace(
+        item,
+        look=lambda fresh: ask_for_draft(item.look(fresh), read_story(story).sampling, draft),
+        configure=lambda wave: configure_recipe(wave, story, read_story(story).sampling, draft),
     )
 
 
@@ -80,11 +94,15 @@ class PlannedItem:
 
 @dataclass
 class Plan:
-    """What there is to do, and the items of which that cannot be said, with what is wrong."""
+    """What there is to do, and the items of which that cannot be said, with what is wrong.
+
+    `drafts` are the items of which some of what is there is a draft.
+    """
 
     planned: list[PlannedItem] = field(default_factory=list)
     problems: dict[str, UserError] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)  # item → the item with a problem that it needs
+    drafts: set[str] = field(default_factory=set)
 
 
 def make_plan(items: Iterable[Item], fresh: Freshness, graph: "BaseAssetGraph[Any]") -> Plan:
@@ -101,6 +119,8 @@ def make_plan(items: Iterable[Item], fresh: Freshness, graph: "BaseAssetGraph[An
         except UserError as error:
             plan.problems[item.name] = error
             continue
+        if any(state.draft for state in states):
+            plan.drafts.add(item.name)
         above = {asset for need in item.needs for asset in unsettled.get(need, ())}
         first, may_follow = split_wave(states, graph, above)
         unsettled[item.name] = {state.key for state in (*first, *may_follow)}

@@ -13,10 +13,14 @@ from kolors_dagster.errors import UserError
 
 @dataclass(frozen=True)
 class Targets:
-    """What to bring up to date: styles, and stories in styles."""
+    """What to bring up to date: styles, and stories in styles.
+
+    `draft`: the stories are to be drafts, or not; None leaves each as it is.
+    """
 
     styles: Sequence[str]
     pairs: Sequence[tuple[str, str]]  # (style, story)
+    draft: bool | None = None
 
     def all_styles(self) -> list[str]:
         """Return each style once, those of the pairs included."""
@@ -31,7 +35,7 @@ class Targets:
         return [
             MODEL,
             *(style_item(style) for style in self.all_styles()),
-            *(story_item(story) for story in self.all_stories()),
+            *(story_item(story, self.draft) for story in self.all_stories()),
             *(pictures_item(style, story) for style, story in self.pairs),
         ]
 

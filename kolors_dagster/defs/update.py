@@ -62,9 +62,12 @@ class Updater:
         """Bring the base model and a style's LoRA up to date; raises UserError when that fails."""
         self._update_or_raise(Targets([style], []))
 
-    def update_story(self, style: str, story: str) -> None:
-        """Bring a story drawn in a style up to date, with all it needs; raises UserError when that fails."""
-        self._update_or_raise(Targets([style], [(style, story)]))
+    def update_story(self, style: str, story: str, *, draft: bool = False) -> None:
+        """Bring a story drawn in a style up to date, with all it needs; raises UserError when that fails.
+
+        It is drawn as a `draft`, or in full even if it was drawn so before, unless its file says `draft`.
+        """
+        self._update_or_raise(Targets([style], [(style, story)], draft))
 
     def _update_or_raise(self, targets: Targets) -> None:
         self.update(targets)
@@ -111,7 +114,7 @@ class Updater:
             instance=self.instance,
             partition_key=item.partition,
             asset_selection=[dg.AssetKey(state.key) for state in wave],
-            run_config={"loggers": {"brief": {}}},
+            run_config={"loggers": {"brief": {}}, "ops": item.configure(wave)},
             tags={**item.tags, "kolors/base_model": chosen_model(), PROCESS_TAG: process_tag()},
             raise_on_error=False,
         )

@@ -33,8 +33,7 @@ def encode_shards(
     work: Path,
     device: torch.device,
 ) -> tuple[list[Path], int, float | None]:
-    """Write each shard's items to a file in `work`; return the files, how many were there
-    already, and items a second.
+    """Write each shard's items to a file in `work`; return the files, how many there were, items a second.
 
     A file is named by the keys of its items, what they are made from, so one of other inputs is never taken
     for it. The encoder is loaded only if a file is missing, and let go of on return. It is given `at_a_time`

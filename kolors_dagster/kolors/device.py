@@ -72,7 +72,7 @@ def make_repeatable() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    # Every new tensor would be filled first: a hundredth of the work, and nothing here reads what is not written.
+    # It would fill every new tensor, though nothing here reads what was not written.
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 

@@ -9,7 +9,7 @@ from kolors_dagster.dataset.hygiene import BadImage, hash_clean_pixels
 from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.lineage.lora_store import LoraStore, StoredLora, check_prefix
-from kolors_dagster.story.provenance import peek_record
+from kolors_dagster.story.provenance import is_draft, peek_record
 
 _HASHES = ("sha256", "raw_sha256", "pixels_sha256")
 
@@ -24,6 +24,7 @@ class Drawn:
     number: int
     lora_sha256: str
     recipe_key: str
+    draft: bool
     texts: tuple[str, str]
     """Its prompt and its negative prompt."""
 
@@ -47,6 +48,7 @@ def _read_panel(path: Path, record: dict[str, Any]) -> Drawn:
         number=recipe["number"],
         lora_sha256=recipe["lora_sha256"],
         recipe_key=record["recipe_key"],
+        draft=is_draft(record),
         texts=(recipe["prompt"], recipe["negative_prompt"]),
     )
 

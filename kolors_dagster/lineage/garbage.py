@@ -95,9 +95,9 @@ def _find_panels(keep: int, needed: set[str]) -> Iterator[Garbage]:
     stored = list(list_drawn(root))
     for path in sorted(set(root.rglob("[!.]*.png")) - {panel.path for panel in stored}):
         yield _describe(path, "damaged panel")
-    newer: dict[tuple[str, str, int], int] = defaultdict(int)
+    newer: dict[tuple[str, str, int, bool], int] = defaultdict(int)
     for panel in sorted(stored, key=lambda panel: panel.path.stat().st_mtime_ns, reverse=True):
-        place = panel.style, panel.story, panel.number
+        place = panel.style, panel.story, panel.number, panel.draft
         newer[place] += 1
         if newer[place] > keep and panel.recipe_key not in needed:
             yield _describe(panel.path, f"old panel {panel.number} of {panel.story} in {panel.style}")

@@ -9,7 +9,7 @@ from typing import Any
 from kolors_dagster.errors import UserError
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.lineage.lora_store import LoraStore, StoredLora
-from kolors_dagster.story.provenance import PIXELS, read_any_record
+from kolors_dagster.story.provenance import DRAFT, PIXELS, is_draft, read_any_record
 from kolors_dagster.story.store import PanelStore
 
 Lineage = dict[str, Any]
@@ -18,10 +18,10 @@ _SUMMARY = ("data_version", "kept", "rejected", "rejected_by_reason")
 
 @dataclass(frozen=True)
 class CurrentFiles:
-    """Where the newest pictures of a story in a style lie, by style, story and the panel's number."""
+    """Where a story's pictures in a style lie: by style, story, the panel's number, and whether a draft."""
 
-    panel: Callable[[str, str, int], Path]
-    grid: Callable[[str, str], Path]
+    panel: Callable[[str, str, int, bool], Path]
+    grid: Callable[[str, str, bool], Path]
 
 
 def read_lineage(picture: Path, current: CurrentFiles) -> Lineage:
@@ -44,13 +44,18 @@ def read_lineage(picture: Path, current: CurrentFiles) -> Lineage:
             "style": style,
             "picture": {
                 "kind": kind,
+                DRAFT: is_draft(record),
                 "path": str(picture),
                 "sha256": hash_file(picture),
                 PIXELS: record[PIXELS],
                 "run_id": None,
                 "made_at": None,
             },
-            "grid": _describe_grid(picture, record, current.grid(style, story)) if kind != "panel" else None,
+            "grid": (
+                _describe_grid(picture, record, current.grid(style, story, is_draft(record)))
+                if kind != "panel"
+                else None
+            ),
             "panels": [_describe_panel(panel, current) for panel in panels],
             "loras": list(_describe_loras(panels).values()),
         }
@@ -76,7 +81,7 @@ def _describe_grid(picture: Path, record: dict[str, Any], current: Path) -> dict
 def _describe_panel(record: dict[str, Any], current: CurrentFiles) -> dict[str, Any]:
     recipe = record["recipe"]
     number = recipe["number"]
-    file = _find_panel(record, current.panel(record["style"], record["story"], number))
+    file = _find_panel(record, current.panel(record["style"], record["story"], number, is_draft(record)))
     return {
         "number": number,
         "path": str(file) if file else None,

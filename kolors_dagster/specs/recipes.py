@@ -104,6 +104,9 @@ class FilledRecipe(TrainingRecipe):
 class SamplingRecipe(Spec):
     """How a story's panels are drawn."""
 
+    draft: bool = Field(
+        False, description="A preview in a third of the steps, in files of its own (1.draft.png, …)."
+    )
     guidance_scale: float = Field(
         4.0, ge=1.0, le=30.0, description="Classifier-free guidance; 1 switches it off."
     )

@@ -21,6 +21,7 @@ _LEADING = 1.5
 _SEAL, _SEAL_GAP = 46, 18
 _NUMBERS = "一二三四五六七八"
 _FOOTER_SIZE = 28
+_DRAFT, _DRAFT_SIZE = "草稿 · draft", 34
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,14 @@ class Page:
     missing: tuple[str, ...]
 
 
-def compose_page(title: str, captions: Sequence[str], panels: Sequence[Path], footer: str = "") -> Page:
+def compose_page(
+    title: str, captions: Sequence[str], panels: Sequence[Path], footer: str = "", *, draft: bool = False
+) -> Page:
     """Lay out a story: 1440 pixels wide, as high as it needs, RGB; 2 columns × 4 rows in reading order.
 
     All captions have one size, the largest at which each fits in three lines; one that does not even fit at
-    the smallest is cut and reported. Panels keep their shape. Raises ValueError unless there are eight.
+    the smallest is cut and reported. Panels keep their shape. A draft says so above its title, where nothing
+    has to move for it. Raises ValueError unless there are eight.
     """
     if not len(captions) == len(panels) == PANELS:
         raise ValueError(f"a page has {PANELS} panels and captions, not {len(panels)} and {len(captions)}")
@@ -54,6 +58,9 @@ def compose_page(title: str, captions: Sequence[str], panels: Sequence[Path], fo
     height = top + sum(heads) + len(rows) * (picture_height + 14) + (len(rows) - 1) * row_gap + bottom
     page = Image.new("RGB", (WIDTH, height), _PAPER)
     draw = ImageDraw.Draw(page)
+    if draft:
+        font = load_font(_DRAFT_SIZE)
+        draw.text((WIDTH / 2, _TITLE_TOP / 2 + 8), _DRAFT, _VERMILION, font, anchor="mm")
     _draw_title(draw, title_lines, title_size)
     y = top
     for row, head in zip(rows, heads, strict=True):

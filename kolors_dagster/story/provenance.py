@@ -18,6 +18,7 @@ from kolors_dagster.story.recipe import PanelRecipe, recipe_key
 
 RECORD = "kolors_dagster"
 PIXELS = "pixels_sha256"
+DRAFT = "draft"
 _JPEG_COMMENT = 65_533  # bytes there is room for
 
 
@@ -32,7 +33,12 @@ def panel_record(recipe: PanelRecipe, facts: Mapping[str, Any]) -> dict[str, Any
 
     Facts are JSON values without clock times or absolute paths: story, style, training run, data version.
     """
-    return {"recipe": asdict(recipe), "recipe_key": recipe_key(recipe), **facts}
+    return {
+        "recipe": asdict(recipe),
+        "recipe_key": recipe_key(recipe),
+        DRAFT: recipe.draft,
+        **facts,
+    }
 
 
 def write_panel(path: Path, image: Image.Image, record: Mapping[str, Any]) -> Path:
@@ -42,8 +48,25 @@ def write_panel(path: Path, image: Image.Image, record: Mapping[str, Any]) -> Pa
 
 
 def composed_record(kind: Literal["grid", "page"], panels: Sequence[Path]) -> dict[str, Any]:
-    """Return the JSON record of a grid or page: those of the panels in it, in order."""
-    return {"kind": kind, "panels": [read_record(panel) for panel in panels]}
+    """Return the JSON record of a grid or page: those of the panels in it, in order.
+
+    It is a draft as soon as one of them is.
+    """
+    records = [read_record(panel) for panel in panels]
+    return {"kind": kind, DRAFT: any(map(is_draft, records)), "panels": records}
+
+
+def is_draft(record: Mapping[str, Any]) -> bool:
+    """Say whether the picture that a record is of, panel, grid or page, is a draft."""
+    return bool(record.get(DRAFT))
+
+
+def panel_version(pixels_sha256: str, *, draft: bool) -> str:
+    """Return the data version of a panel: its pixels' hash, and that it is a draft.
+
+    A draft with the very pixels of the final picture is another thing still: what shows it has to say so.
+    """
+    return f"{pixels_sha256}-draft" if draft else pixels_sha256
 
 
 def write_composed(path: Path, image: Image.Image, record: Mapping[str, Any]) -> Path:

@@ -21,7 +21,7 @@ def test_status_of_a_new_project_is_missing_everywhere(project: Path) -> None:
     assert done.returncode == 0, done.stderr
     assets = json.loads(done.stdout)["assets"]
     assert len(assets) == 26
-    assert {tuple(asset) for asset in assets} == {("key", "partition", "status", "causes")}
+    assert {tuple(asset) for asset in assets} == {("key", "partition", "status", "causes", "draft")}
     assert {asset["status"] for asset in assets} == {"missing"}
     partitions = {asset["key"]: asset["partition"] for asset in assets}
     assert partitions["base_model"] is None

@@ -43,10 +43,12 @@ class Project:
         LoraStore().put(folder, DATASET, f"run-{self.clock}", f"2026-01-01T00:00:{self.clock:02}Z")
         return sha256
 
-    def draw(self, lora: str, seed: int, story: str = "walk", current: bool = True) -> Path:
+    def draw(
+        self, lora: str, seed: int, story: str = "walk", current: bool = True, draft: bool = False
+    ) -> Path:
         """Store panel 1 of a story, and let the story show it; return its file in the store."""
         self.clock += 1
-        recipe: PanelRecipe = replace(RECIPE, lora_sha256=lora, seed=seed)
+        recipe: PanelRecipe = replace(RECIPE, lora_sha256=lora, seed=seed, draft=draft)
         record = panel_record(recipe, {"story": story, "style": "ink", "lora": {"sha256": lora}})
         image = make_noise(seed)
         path = PanelStore().put(recipe_key(recipe), image, record)
@@ -107,6 +109,14 @@ def test_stored_panels_are_counted_by_their_place_in_a_story(project: Project) -
     assert other not in project.garbage(keep=0)
     drawn[3].write_bytes(b"half a picture")
     assert drawn[3] in project.garbage(keep=9)
+
+
+def test_drafts_push_no_final_picture_out(project: Project) -> None:
+    lora = project.train()
+    final = project.draw(lora, seed=1, current=False)
+    old, new = (project.draw(lora, seed, current=False, draft=True) for seed in (1, 2))
+    assert project.garbage(keep=1) == {old}
+    assert project.garbage(keep=0) == {final, old, new}
 
 
 def test_a_freed_lora_is_still_known(project: Project) -> None:

@@ -30,6 +30,11 @@ def test_other_tools_read_our_panels(tmp_path: Path):
     assert found.metadata["Version"] == "kolors_dagster 3"
 
 
+def test_other_tools_read_that_it_is_a_draft_and_its_true_steps(tmp_path: Path):
+    found, sampler = parse(tmp_path, replace(RECIPE, draft=True, steps=7))
+    assert found.metadata["Draft"] == "true" and sampler.parameters["steps"] == "7"
+
+
 def test_a_prompt_cannot_pass_for_another_part(tmp_path: Path):
     tricky = "a girl\nSteps: 1, Sampler: X, CFG scale: 9, Seed: 5, Size: 1x1\nend"
     _, sampler = parse(tmp_path, replace(RECIPE, prompt=tricky))
@@ -45,4 +50,5 @@ def test_the_last_line_is_as_published():
         f"Steps: 20, Sampler: Euler, CFG scale: 4.5, Seed: {2**40 + 7}, Size: 64x48, Model hash: abcdef0123, "
         'Model: kolors-mini, Lora hashes: "anime: c0ffee0123", Version: kolors_dagster 3',
     ]
+    assert "Draft" not in text
     assert "Lora" not in parameters_text(replace(RECIPE, lora_name=None, lora_sha256=None))

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
-from kolors_dagster.story.page import WIDTH, Page, compose_page, find_misfits
+from kolors_dagster.story.font import replace_missing
+from kolors_dagster.story.page import _DRAFT, WIDTH, Page, compose_page, find_misfits
 from kolors_dagster_tests.story.pictures import COLOURS, write_panels
 
 CAPTIONS = [f"第{number}句，她慢慢走到了窗前。" for number in "一二三四五六七八"]
@@ -39,6 +40,17 @@ def test_pictures_stand_in_reading_order_with_their_captions_above(panels: list[
         assert has_ink(page.image, (left + 60, top - 60, right, top - 4))
     assert has_ink(page.image, (300, 100, WIDTH - 300, boxes[0][1] - 100))  # the title
     assert page.image.getpixel((0, 0)) == page.image.getpixel((WIDTH - 1, page.image.height - 1)) == PAPER
+
+
+def test_a_draft_says_so_above_its_title_and_moves_nothing(panels: list[Path]):
+    title = "长" * 60  # as high as a title gets, so that the mark has no more room than this
+    final, draft = (compose_page(title, CAPTIONS, panels, draft=draft) for draft in (False, True))
+    assert final.image.size == draft.image.size and draft.missing == ()
+    left, top, right, bottom = ImageChops.difference(final.image, draft.image).getbbox() or (0, 0, 0, 0)
+    assert 30 < top < bottom < 90 and abs((left + right) / 2 - WIDTH / 2) < 4
+    above = np.asarray(final.image.crop((left, top, right, bottom)))
+    assert (above == PAPER).all()  # the mark covers nothing
+    assert replace_missing(_DRAFT) == (_DRAFT, [])
 
 
 def test_nothing_touches_the_edges_or_the_pictures_beside(panels: list[Path]):

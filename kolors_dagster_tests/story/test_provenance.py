@@ -1,7 +1,7 @@
 import json
 import struct
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,10 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.story.grid import write_jpeg
 from kolors_dagster.story.provenance import (
     composed_record,
+    is_draft,
     jpeg_comment,
     panel_record,
+    panel_version,
     peek_record,
     pixel_hash,
     read_any_record,
@@ -48,6 +50,7 @@ def test_record_and_pixels_come_back(tmp_path: Path):
     assert record == {
         "recipe": asdict(RECIPE),
         "recipe_key": recipe_key(RECIPE),
+        "draft": False,
         "pixels_sha256": pixel_hash(image),
         **FACTS,
     }
@@ -87,6 +90,16 @@ def test_a_grid_carries_its_panels_records_in_order(tmp_path: Path):
     path = write_composed(tmp_path / "all.png", make_noise(4), composed_record("grid", panels))
     assert read_record(path)["panels"] == [read_record(panel) for panel in panels]
     assert [record["recipe"]["seed"] for record in read_record(path)["panels"]] == list(range(1, 9))
+
+
+def test_a_grid_with_one_draft_in_it_is_a_draft(tmp_path: Path):
+    panels = write_panels(tmp_path)
+    assert not is_draft(composed_record("grid", panels))
+    draft = panel_record(replace(RECIPE, draft=True), FACTS)
+    write_panel(panels[4], make_noise(1), draft)
+    record = composed_record("page", panels)
+    assert is_draft(record) and [is_draft(panel) for panel in record["panels"]].count(True) == 1
+    assert panel_version("a", draft=True) != panel_version("a", draft=False) == "a"
 
 
 def test_a_jpeg_carries_the_record_of_the_lossless_grid(tmp_path: Path):

@@ -43,6 +43,14 @@ def test_what_the_story_says_wins():
     assert (recipe.guidance_scale, recipe.lora_weight) == (6.0, 0.0)
 
 
+@pytest.mark.parametrize(("steps", "drafted"), [(None, 7), (50, 17), (3, 1), (1, 1)])
+def test_a_draft_is_the_same_picture_in_a_third_of_the_steps(steps: int | None, drafted: int):
+    final = make(SamplingRecipe(steps=steps))
+    draft = make(SamplingRecipe(steps=steps, draft=True))
+    assert draft.steps == drafted
+    assert replace(draft, steps=final.steps, draft=False) == final
+
+
 def test_trigger_words_stand_in_front_once():
     assert make(SamplingRecipe()).prompt == "水墨画，一只猫"
 
@@ -63,6 +71,7 @@ CHANGES_THE_PICTURE = {
     "dtype": "float16",
     "code_version": "x",
     "scheduler": "x",
+    "draft": True,
 }
 CHANGES_NOTHING = {"number": 8, "base_model": "renamed", "lora_name": "renamed"}
 

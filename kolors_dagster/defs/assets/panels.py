@@ -13,7 +13,7 @@ from kolors_dagster.defs.failures import failing_clearly, require
 from kolors_dagster.defs.history import History
 from kolors_dagster.defs.links import show_loras
 from kolors_dagster.defs.metadata import Metadata, show_picture, show_speed
-from kolors_dagster.defs.outputs import output_file
+from kolors_dagster.defs.outputs import output_file, remove_drafts
 from kolors_dagster.defs.partitions import STYLES_AND_STORIES
 from kolors_dagster.defs.resources import GPU_POOL, KolorsResource
 from kolors_dagster.defs.run_tags import tag_run
@@ -22,11 +22,18 @@ from kolors_dagster.kolors.request import DrawnPanel, DrawRequest, FailedPanel
 from kolors_dagster.lineage.lora_store import LoraStore, read_lora
 from kolors_dagster.lineage.records import summarize
 from kolors_dagster.specs import PANELS, ResolvedPanel, SamplingRecipe
-from kolors_dagster.story.provenance import panel_record, pixel_hash, read_picture, write_panel
+from kolors_dagster.story.provenance import (
+    DRAFT,
+    panel_record,
+    panel_version,
+    pixel_hash,
+    read_picture,
+    write_panel,
+)
 from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
 from kolors_dagster.story.store import PanelStore
 
-CODE_VERSION = "2"  # of everything that turns a recipe into pixels
+CODE_VERSION = "3"  # of everything that turns a recipe into pixels
 
 
 @dg.multi_asset(
@@ -126,17 +133,20 @@ def _show_cost(drawn: DrawnPanel) -> Metadata:
 def _deliver(
     stored: Path, recipe: PanelRecipe, facts: dict[str, Any], more: Metadata
 ) -> dg.MaterializeResult:
-    """Write the panel where its story has it, with this story's own record."""
+    """Write the panel where its story has it, with this story's own record; a final one ends its draft."""
     key = f"panel_{recipe.number}"
     image, _ = read_picture(stored)
-    path = output_file(key, facts["style"], facts["story"])
+    path = output_file(key, facts["style"], facts["story"], draft=recipe.draft)
     write_panel(path, image, panel_record(recipe, facts))
+    if not recipe.draft:
+        remove_drafts(path)
     return dg.MaterializeResult(
         asset_key=key,
-        data_version=dg.DataVersion(pixel_hash(image)),
+        data_version=dg.DataVersion(panel_version(pixel_hash(image), draft=recipe.draft)),
         check_results=[check_picture(key, image, recipe.width, recipe.height)],
         metadata={
             **show_picture("picture", image),
+            DRAFT: recipe.draft,
             "prompt": recipe.prompt,
             "negative_prompt": recipe.negative_prompt,
             "seed": str(recipe.seed),

@@ -16,6 +16,7 @@ from kolors_dagster.defs.config import (
 )
 from kolors_dagster.defs.failures import failing_clearly
 from kolors_dagster.defs.lint import lint_resolved
+from kolors_dagster.defs.metadata import Metadata
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.partitions import STORIES
 from kolors_dagster.defs.run_tags import tag_run
@@ -25,6 +26,7 @@ from kolors_dagster.files import write_json
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.specs import PANELS, StorySpec, resolve_panel
 from kolors_dagster.story.page import find_misfits
+from kolors_dagster.story.provenance import DRAFT
 
 
 def _materialize(
@@ -33,6 +35,7 @@ def _materialize(
     output: dict[str, Any],
     overrides: dg.Config,
     checks: Sequence[dg.AssetCheckResult] = (),
+    metadata: Metadata | None = None,
 ) -> dg.MaterializeResult:
     write_json(output_file(asset, story.name), output)
     return dg.MaterializeResult(
@@ -41,6 +44,7 @@ def _materialize(
             SOURCE_VERSION: STORY_SOURCES[asset](story),
             asset: dg.MetadataValue.json(output),
             "changed_in_launchpad": list_overrides(overrides),
+            **(metadata or {}),
         },
         check_results=checks,
     )
@@ -88,7 +92,8 @@ def sampling_recipe(
     with failing_clearly():
         story = read_story(context.partition_key)
         recipe = apply_overrides(story.sampling, config)
-        return _materialize("sampling_recipe", story, recipe.model_dump(), config)
+        shown = {DRAFT: recipe.draft}
+        return _materialize("sampling_recipe", story, recipe.model_dump(), config, metadata=shown)
 
 
 @dg.asset(partitions_def=STORIES, group_name="story", code_version="1", check_specs=[CAPTIONS_FIT])
