@@ -3,6 +3,7 @@
 import gc
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,15 +17,23 @@ class GraphedCall:
     `function` takes and returns tensors of the same shapes every time and waits for nothing on the CPU. What
     else it reads must stay where it is; what it writes (gradients) is written again at each replay. The
     result is overwritten by the next call. Full-size Kolors waits for its launches otherwise: 76 ms a
-    forward pass on an H100, against 42. Without memory for the graph, the function is called as it is.
+    forward pass on an H100, against 42. Where there is no memory for the graph, or it is `refused`, the
+    function is called as it is. Graphs of one `pool` work in the same memory, one after the other.
     """
 
-    def __init__(self, function: Callable[..., Tensor]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        *,
+        refused: bool = False,
+        pool: Any = None,
+    ) -> None:
         self._function = function
+        self._pool = pool
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: tuple[Tensor, ...] = ()
         self._output: Tensor | None = None
-        self._warm = self._refused = False
+        self._warm, self._refused = False, refused
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return what the function makes of `inputs`."""
@@ -51,14 +60,14 @@ class GraphedCall:
     def _capture(self, inputs: tuple[Tensor, ...]) -> None:
         self._inputs = tuple(tensor.clone() for tensor in inputs)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             self._output = self._function(*self._inputs)
         self._graph = graph
 
 
 def _run_aside(work: Callable[[], Tensor]) -> Tensor:
     """Run `work` on a stream of its own, as PyTorch wants the last run before a capture."""
-    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(here)
     with torch.cuda.stream(aside):
         result = work()

@@ -73,7 +73,7 @@ def make_repeatable() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     # It would fill every new tensor, though nothing here reads what was not written.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def wait_for(device: torch.device) -> None:

@@ -16,6 +16,7 @@ from torch.utils.serialization import config as serialization
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.diffsynth import SDVAEStateDictConverter, StableDiffusionVAE, load_model
+from kolors_dagster.kolors.fused_blocks import fuse_blocks
 from kolors_dagster.kolors.layout import Component, find_layout, read_json
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.streaming import stream_linear_layers
@@ -41,7 +42,10 @@ def load_unet(
     component = find_layout(folder).unet
     load = partial(_load, KolorsUNet, component, {"config": read_json(component.config)})
     # In its own arithmetic on the CPU too: a LoRA is added to these very weights.
-    return _load_whole_or_stream(load, device, dtype, stream, waiting_dtype=dtype)
+    unet: KolorsUNet = _load_whole_or_stream(load, device, dtype, stream, waiting_dtype=dtype)
+    if device.type == "cuda":
+        fuse_blocks(unet)
+    return unet
 
 
 def load_text_encoder(

@@ -39,7 +39,6 @@ def measure_lora_effect(
 
     One forward pass each at 256 pixels or the training's resolution, whichever is smaller.
     """
-    unet.to(device)  # Lightning leaves it on the CPU
     weights = list(trained)
     reference = unet.conv_in.weight
     side = min(_SIDE, resolution)

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, distributed
 
 from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.cuda_graph import GraphedCall
 from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
 from kolors_dagster.kolors.optimizers import make_optimizer, optimizer_tensors, restore_optimizer
@@ -35,7 +36,7 @@ class LoraTraining(LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # a step is cut in parts, and repeated when memory runs out
-        self.unet = unet.train()
+        self.__dict__["unet"] = unet.train()  # unknown to Lightning, which would leave it on the CPU
         self.gradient_checkpointing = gradient_checkpointing
         if gradient_checkpointing:
             checkpoint_gradients(unet)
@@ -47,6 +48,8 @@ class LoraTraining(LightningModule):
         self.loss_scale = choose_loss_scale(frozen.dtype)
         self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
         self.at_a_time = recipe.batch_size
+        self._graphs: dict[torch.Size, GraphedCall] = {}
+        self._graph_memory = torch.cuda.graph_pool_handle() if frozen.is_cuda else None
         self.optimizer = make_optimizer(recipe.optimizer, self.trained, recipe.learning_rate)
         self.average = (
             {name: weight.detach().clone() for name, weight in self.trained.items()}
@@ -56,11 +59,10 @@ class LoraTraining(LightningModule):
 
     def training_step(self, batch: StepBatch, batch_index: int) -> None:
         """Make one optimizer step; out of memory, it is made again in smaller parts."""
-        optimizer: Any = self.optimizers()
         loss = None
         while loss is None:
             try:
-                optimizer.zero_grad()
+                self.optimizer.zero_grad(set_to_none=False)  # they stay where the graphs write them
                 loss = self._add_up_gradients(batch)
             except torch.OutOfMemoryError:
                 pass
@@ -73,10 +75,17 @@ class LoraTraining(LightningModule):
         share = learning_rate_at(self.step, self.recipe.steps, self.recipe.warmup_steps, self.recipe.decay)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * share
+        optimizer: Any = self.optimizers()
         optimizer.step()
         for name, average in self.average.items():
             average.lerp_(self.trained[name].detach(), 1 - (self.recipe.ema_decay or 0.0))
         self.losses[self.step] = loss
+
+    def transfer_batch_to_device(self, batch: StepBatch, device: torch.device, _: int) -> StepBatch:
+        """Return the batch on the device; a GPU fetches it while it works on the one before."""
+        if device.type == "cuda":
+            batch = StepBatch(*(tensor.pin_memory() for tensor in batch))
+        return StepBatch(*(tensor.to(device, non_blocking=True) for tensor in batch))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the recipe's optimizer of the LoRA's weights."""
@@ -119,13 +128,20 @@ class LoraTraining(LightningModule):
     def _add_up_gradients(self, batch: StepBatch) -> Tensor:
         """Go forward and backward through `batch`, a part at a time; return the mean weighted loss."""
         count = len(batch.noise)
+        batch = batch._replace(weights=batch.weights / count)
         loss = torch.zeros((), device=self.losses.device)
         for start in range(0, count, self.at_a_time):
             part = batch.rows(slice(start, start + self.at_a_time))
-            share = self._sum_losses(part) / count
-            self.manual_backward(share * self.loss_scale)
-            loss += share.detach()
+            shape = part.noise.shape
+            if shape not in self._graphs:
+                self._graphs[shape] = GraphedCall(self._add_gradients, pool=self._graph_memory)
+            loss += self._graphs[shape](*part)
         return loss
+
+    def _add_gradients(self, *part: Tensor) -> Tensor:
+        loss = self._sum_losses(StepBatch(*part))
+        (loss * self.loss_scale).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     @torch.no_grad()
     def _average_over_processes(self, loss: Tensor) -> Tensor:
@@ -171,6 +187,7 @@ class LoraTraining(LightningModule):
                 f"training: not enough memory on {self.losses.device} for one picture",
                 "lower training.resolution or training.rank, or close what else uses it",
             )
+        self._graphs.clear()
         release_memory(self.losses.device)
 
     def _refuse(self, problem: str) -> None:

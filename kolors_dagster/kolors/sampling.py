@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from kolors_dagster.kolors.cuda_graph import GraphedCall
 from kolors_dagster.kolors.fixed_text import fixed_text
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
+from kolors_dagster.kolors.streaming import is_streamed
 from kolors_dagster.kolors.text import TextEmbeddings, join_embeddings
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
 
@@ -54,13 +56,17 @@ def sample_latents(
     path = schedule.euler_steps(steps)
     timesteps = torch.tensor(path.timesteps, device=device)
     latents = make_noise(seeds, width, height).to(device) * path.initial_sigma
+    predict = GraphedCall(
+        lambda inputs, timestep: unet(inputs, timestep, text.hidden_states, text.pooled, time_ids),
+        refused=is_streamed(unet),
+    )
     with fixed_text(unet, text, time_ids), tqdm(total=steps, desc=f"draw {count}", unit="step") as bar:
         sigmas = list(pairwise(path.sigmas))
         for step, timestep in enumerate(timesteps):
             sigma, next_sigma = sigmas[step]
             scaled = (latents / (sigma**2 + 1) ** 0.5).to(dtype)
             inputs = torch.cat([scaled, scaled]) if guided else scaled
-            noise = unet(inputs, timestep, text.hidden_states, text.pooled, time_ids)
+            noise = predict(inputs, timestep)
             if guided:
                 without, with_text = noise.chunk(2)
                 noise = without + guidance_scale * (with_text - without)

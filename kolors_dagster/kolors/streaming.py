@@ -50,6 +50,11 @@ def stream_linear_layers(
     return bool(layers)
 
 
+def is_streamed(model: nn.Module) -> bool:
+    """Return whether layers of `model` come over one at a time, which no CUDA graph can record."""
+    return bool(_wrapped_layers(model))
+
+
 def _wrapped_layers(model: nn.Module) -> list[AutoWrappedLinear]:
     return [module for module in model.modules() if isinstance(module, AutoWrappedLinear)]
 
