@@ -48,7 +48,7 @@ _NOT_FOR_TRAINING = (
 
 def write_full_size_model(folder: Path) -> None:
     """Write about 17 GB: ChatGLM in seven `.bin` shards, UNet and VAE in fp16 safetensors."""
-    generator = torch.Generator("cpu").manual_seed(0)
+    generator = _make_generator()
     with torch.device("meta"):
         text_encoder = ChatGLMModel(ChatGLMConfig(**TEXT_ENCODER), empty_init=False)
         unet = KolorsUNet(UNET)
@@ -66,11 +66,15 @@ def write_full_size_unet(folder: Path) -> None:
     """Write about 5 GB: the UNet, all of the model that training reads; empty files stand for the rest."""
     with torch.device("meta"):
         unet = KolorsUNet(UNET)
-    _write_part(folder / "unet", UNET, random_weights(unet, torch.Generator("cpu").manual_seed(0)))
+    _write_part(folder / "unet", UNET, random_weights(unet, _make_generator()))
     for name in _NOT_FOR_TRAINING:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     _write_json(folder / "scheduler" / "scheduler_config.json", config.SCHEDULER)
+
+
+def _make_generator() -> torch.Generator:
+    return torch.Generator("cuda" if torch.cuda.is_available() else "cpu").manual_seed(0)
 
 
 def _write_part(folder: Path, part_config: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:

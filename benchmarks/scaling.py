@@ -57,9 +57,17 @@ def write_random_cache(folder: Path, model: BaseModel, resolution: int) -> None:
     index = {
         "data_version": hash_json([model.version, resolution]),
         "dataset_version": "random",
-        "arithmetic": {"format": CACHE_FORMAT, "base_model": model.version, "resolution": resolution},
+        "arithmetic": {
+            "format": CACHE_FORMAT,
+            "base_model": model.version,
+            "resolution": resolution,
+            "crop": "center",
+        },
         "captions": captions,
-        "images": [{"text": caption} for caption in captions],
+        "images": [
+            {"text": caption, "size": [resolution, resolution], "shard": latents_file(0), "row": row}
+            for row, caption in enumerate(captions)
+        ],
     }
     write_json(folder / "index.json", index)
 
@@ -106,7 +114,14 @@ def main() -> None:
     for devices in arguments.devices:
         output = arguments.work / f"lora-{devices}"
         told = train_lora(
-            cache, model, recipe, output, output / "checkpoints", {}, device, count_devices(device, devices)
+            cache,
+            model,
+            recipe,
+            output,
+            output / "checkpoints",
+            {},
+            device,
+            devices=count_devices(device, devices),
         )
         speeds.append(told.images_per_second)
         files.append(output / "lora.safetensors")

@@ -13,10 +13,9 @@ _USABLE = 0.9  # of what is free; the rest is lost between the blocks that the a
 # What computing takes beside the weights, at full size and 1024 × 1024 pixels.
 # Text: on an H100 ChatGLM3 peaked at 13.1 GiB, 11.6 of them weights.
 _TEXT_WORK = 1.5 * _GIB
-# A panel with guidance: on an H100 the UNet peaked at 5.1 GiB for one, 4.8 of them weights, and at 21 GiB for
-# eight beside the VAE. The line through the two; what lies between is less.
-_FIRST_PANEL_WORK = 0.3 * _GIB
-_NEXT_PANEL_WORK = 2.2 * _GIB
+# Panels with guidance, as a CUDA graph: on an H100 the UNet peaked at 5.7 GiB for one and 8.9 for eight.
+_FIRST_PANEL_WORK = 0.9 * _GIB
+_NEXT_PANEL_WORK = 0.5 * _GIB
 # Estimated: the decoder's last block has four fp32 maps of 256 channels at the picture's size in hand.
 _VAE_WORK = 4.0 * _GIB
 # Training one picture without gradient checkpointing: 12.7 GiB at rank 16 on an H100, 4.8 of them weights.

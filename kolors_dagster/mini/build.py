@@ -67,8 +67,8 @@ def random_weights(model: nn.Module, generator: torch.Generator) -> dict[str, Te
             weights[name] = torch.full(like.shape, fill, dtype=torch.float16, device="cpu")
         else:
             scale = 1.0 if "embedding" in name else 1 / math.sqrt(like[0].numel())
-            noise = torch.randn(like.shape, generator=generator, device="cpu")
-            weights[name] = (noise * scale).to(torch.float16)
+            noise = torch.randn(like.shape, generator=generator, device=generator.device)
+            weights[name] = (noise * scale).to(torch.float16).cpu()
     return weights
 
 

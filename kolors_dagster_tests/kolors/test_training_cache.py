@@ -14,7 +14,7 @@ from kolors_dagster.kolors import cached_samples, training_cache
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_text_encoder
-from kolors_dagster.kolors.memory_plan import MemoryPlan, choose_memory_plan
+from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memory_plan
 from kolors_dagster.kolors.training_cache import build_training_cache
 from kolors_dagster.kolors.training_images import read_cropped, read_training_images
 from kolors_dagster.specs import TrainingRecipe
@@ -78,7 +78,8 @@ def test_a_shard_holds_images_of_one_size(bucket_cache: Path) -> None:
 
 def test_images_encoded_together_come_out_as_alone(base_model: BaseModel, dataset: Path) -> None:
     images = read_training_images(dataset)
-    encode = training_cache._load_image_encoder(base_model.folder, images, [(96, 64)] * 5, CPU)
+    plan = choose_memory_plan(10**12, PartSizes.of(base_model.sizes, 4), 64)
+    encode = training_cache._load_image_encoder(base_model.folder, images, [(96, 64)] * 5, CPU, plan)
     together = encode(range(5))
     assert together["mean"].shape == (5, 4, 8, 12)
     for number in range(5):
