@@ -10,7 +10,7 @@ from kolors_dagster.kolors.diffsynth import (
     ResnetBlock2D,
     Transformer2DModel,
 )
-from kolors_dagster.kolors.fused_functions import add_norm, geglu, group_norm, norm_silu, shift_norm_silu
+from kolors_dagster.kolors.fused_functions import add_bias, add_norm, geglu, group_norm
 from kolors_dagster.kolors.unet import KolorsUNet
 
 
@@ -35,34 +35,50 @@ class _Geglu(GEGLU):
 
 class _NormSilu(nn.GroupNorm):
     def forward(self, input: Tensor) -> Tensor:
-        return norm_silu(input, self)
+        return group_norm(input, self, silu=True)
 
 
 class _ResnetBlock(ResnetBlock2D):
     def forward(self, input_tensor: Tensor, temb: Tensor) -> Tensor:
-        hidden = self.conv1(norm_silu(input_tensor, self.norm1))
+        hidden, bias = _convolve(self.conv1, group_norm(input_tensor, self.norm1, silu=True))
         shift = self.time_emb_proj(functional.silu(temb))
-        hidden = self.conv2(shift_norm_silu(hidden, shift, self.norm2))
-        kept = input_tensor if self.conv_shortcut is None else self.conv_shortcut(input_tensor)
-        return kept + hidden
+        hidden = group_norm(hidden, self.norm2, shift if bias is None else shift + bias, silu=True)
+        hidden, bias = _convolve(self.conv2, hidden)
+        kept = input_tensor
+        if self.conv_shortcut is not None:
+            kept, other = _convolve(self.conv_shortcut, kept)
+            bias = other if bias is None else bias if other is None else bias + other
+        return kept + hidden if bias is None else add_bias(kept, hidden, bias)
 
 
 class _TransformerBlock(BasicTransformerBlock):
-    def forward(self, hidden_states: Tensor, encoder_hidden_states: Tensor) -> Tensor:
-        change = self.attn1(self.norm1(hidden_states))
+    """Takes and returns what the last layer adds to the tokens apart from them: the next norm adds it."""
+
+    def forward(
+        self, hidden_states: Tensor, change: Tensor | None, encoder_hidden_states: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        hidden_states, normed = add_norm(hidden_states, change, self.norm1)
+        change = self.attn1(normed)
         hidden_states, normed = add_norm(hidden_states, change, self.norm2)
         change = self.attn2(normed, encoder_hidden_states=encoder_hidden_states)
         hidden_states, normed = add_norm(hidden_states, change, self.norm3)
-        return hidden_states + self.ff(normed)
+        return hidden_states, self.ff(normed)
 
 
 class _Transformer(Transformer2DModel):
     def forward(self, hidden_states: Tensor, encoder_hidden_states: Tensor) -> Tensor:
         batch, channels, height, width = hidden_states.shape
         tokens = group_norm(hidden_states, self.norm).permute(0, 2, 3, 1).reshape(batch, -1, channels)
-        tokens = self.proj_in(tokens)
+        tokens, change = self.proj_in(tokens), None
         for block in self.transformer_blocks:
-            tokens = block(tokens, encoder_hidden_states=encoder_hidden_states)
-        tokens = self.proj_out(tokens)
+            tokens, change = block(tokens, change, encoder_hidden_states)
+        tokens = self.proj_out(tokens + change)
         # No copy: (n, tokens, c) is a picture laid out channels last.
         return tokens.view(batch, height, width, channels).permute(0, 3, 1, 2) + hidden_states
+
+
+def _convolve(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return the convolution of `x` and the bias that is still to be added; a LoRA's layer adds its own."""
+    if type(layer) is not nn.Conv2d:
+        return layer(x), None
+    return functional.conv2d(x, layer.weight, None, layer.stride, layer.padding), layer.bias

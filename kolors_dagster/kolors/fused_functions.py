@@ -1,72 +1,134 @@
-"""The UNet's functions that wait for memory, not for arithmetic: on a GPU each becomes one kernel or two.
+"""The UNet's functions that wait for memory, not for arithmetic: on a GPU each is one kernel, or three.
 
-Matrix products and convolutions stay with cuBLAS and cuDNN, which nothing compiled here would beat; so a few
-seconds of compiling, kept on disk by PyTorch, give what compiling the whole UNet gives in minutes.
+Matrix products and convolutions stay with cuBLAS and cuDNN. PyTorch's compiler would write such kernels too,
+but takes a minute over their backward passes, longer than the training that they shorten. Triton is imported
+where it is used, for only CUDA has it: elsewhere the same functions are plain PyTorch. Norms' weights get no
+gradient.
 """
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn import functional
-
-# The same function meets some twenty shapes, each of them with and without gradients.
-_SHAPES = 128
 
 
 def geglu(projected: Tensor) -> Tensor:
     """Return (…, c) from (…, 2c): the first half times the GELU of the second (Shazeer 2020)."""
-    return _run(_geglu, projected)
-
-
-def norm_silu(x: Tensor, norm: nn.GroupNorm) -> Tensor:
-    """Return the SiLU of the group norm of `x` (n, c, h, w)."""
-    return _run(_norm_silu, x, norm.num_groups, norm.weight, norm.bias, norm.eps)
-
-
-def shift_norm_silu(x: Tensor, shift: Tensor, norm: nn.GroupNorm) -> Tensor:
-    """Return the SiLU of the group norm of `x` (n, c, h, w) + `shift` (n, c)."""
-    return _run(_shift_norm_silu, x, shift, norm.num_groups, norm.weight, norm.bias, norm.eps)
-
-
-def group_norm(x: Tensor, norm: nn.GroupNorm) -> Tensor:
-    """Return the group norm of `x` (n, c, h, w)."""
-    return _run(functional.group_norm, x, norm.num_groups, norm.weight, norm.bias, norm.eps)
-
-
-def add_norm(x: Tensor, change: Tensor, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:
-    """Return `x` + `change`, both (…, c), and the layer norm of that."""
-    return _run(_add_norm, x, change, norm.weight, norm.bias, norm.eps)
-
-
-def _geglu(projected: Tensor) -> Tensor:
+    if projected.is_cuda:
+        return _Geglu.apply(projected.contiguous())
     value, gate = projected.chunk(2, dim=-1)
     return value * functional.gelu(gate)
 
 
-def _norm_silu(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    return functional.silu(functional.group_norm(x, groups, weight, bias, eps))
+def add_norm(x: Tensor, change: Tensor | None, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:
+    """Return `x` + `change`, both (…, c), and the layer norm of that."""
+    if x.is_cuda:
+        change = None if change is None else change.contiguous()
+        return _AddNorm.apply(x.contiguous(), change, norm.weight, norm.bias, norm.eps)
+    total = x if change is None else x + change
+    return total, functional.layer_norm(total, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
-def _shift_norm_silu(
-    x: Tensor, shift: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float
-) -> Tensor:
-    return _norm_silu(x + shift[:, :, None, None], groups, weight, bias, eps)
+def group_norm(x: Tensor, norm: nn.GroupNorm, shift: Tensor | None = None, *, silu: bool = False) -> Tensor:
+    """Return the group norm of `x` (n, c, h, w) + `shift` (n, c), and the SiLU of that if asked for."""
+    if x.is_cuda:
+        rows = x.permute(0, 2, 3, 1).contiguous()
+        if shift is not None:
+            shift = shift.contiguous()
+        out: Tensor = _GroupNorm.apply(
+            rows.flatten(1, 2), shift, norm.num_groups, norm.weight, norm.bias, norm.eps, silu
+        )
+        return out.view(rows.shape).permute(0, 3, 1, 2)
+    if shift is not None:
+        x = x + shift[:, :, None, None]
+    x = functional.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps)
+    return functional.silu(x) if silu else x
 
 
-def _add_norm(x: Tensor, change: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    total = x + change
-    return total, functional.layer_norm(total, (total.shape[-1],), weight, bias, eps)
+def add_bias(x: Tensor, y: Tensor, bias: Tensor) -> Tensor:
+    """Return `x` + `y`, both (n, c, h, w), + `bias` (c), which gets no gradient."""
+    if x.is_cuda:
+        rows, others = (part.permute(0, 2, 3, 1).contiguous() for part in (x, y))
+        out: Tensor = _AddBias.apply(rows, others, bias)
+        return out.permute(0, 3, 1, 2)
+    return x + (y + bias[:, None, None])
 
 
-def _run(function: Callable[..., Any], x: Tensor, *arguments: Any) -> Any:
-    return (_compile(function) if x.is_cuda else function)(x, *arguments)
+class _Geglu(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        from kolors_dagster.kolors.kernels import pointwise
+
+        return pointwise.geglu(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        from kolors_dagster.kolors.kernels import pointwise
+
+        (x,) = ctx.saved_tensors
+        return pointwise.geglu_back(x, grads[0].contiguous())
 
 
-@cache
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    # Here and not above: PyTorch's compiler takes seconds to import.
-    torch._dynamo.config.recompile_limit = _SHAPES
-    return torch.compile(function, dynamic=False, fullgraph=True)
+class _AddNorm(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, change: Tensor | None, weight: Tensor, bias: Tensor, eps: float) -> Any:
+        from kolors_dagster.kolors.kernels import layer_norm
+
+        total, out, mean, rstd = layer_norm.add_norm(x, change, weight, bias, eps)
+        ctx.save_for_backward(total, weight, mean, rstd)
+        ctx.changes = change is not None
+        return (total if ctx.changes else x.view_as(x)), out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        from kolors_dagster.kolors.kernels import layer_norm
+
+        total, weight, mean, rstd = ctx.saved_tensors
+        of_total, of_out = (grad.contiguous() for grad in grads)
+        grad = layer_norm.add_norm_back(total, of_total, of_out, weight, mean, rstd)
+        return grad, grad if ctx.changes else None, None, None, None
+
+
+class _GroupNorm(Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        shift: Tensor | None,
+        groups: int,
+        weight: Tensor,
+        bias: Tensor,
+        eps: float,
+        silu: bool,
+    ) -> Tensor:
+        from kolors_dagster.kolors.kernels import group_norm
+
+        out, mean, rstd = group_norm.group_norm(x, shift, groups, weight, bias, eps, silu)
+        ctx.save_for_backward(x, shift, weight, bias, mean, rstd)
+        ctx.options = (groups, silu)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        from kolors_dagster.kolors.kernels import group_norm
+
+        x, shift, weight, bias, mean, rstd = ctx.saved_tensors
+        groups, silu = ctx.options
+        grad = group_norm.group_norm_back(
+            x, shift, grads[0].contiguous(), groups, weight, bias, mean, rstd, silu
+        )
+        return grad, grad.sum(dim=1) if ctx.needs_input_grad[1] else None, None, None, None, None, None
+
+
+class _AddBias(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, bias: Tensor) -> Tensor:
+        from kolors_dagster.kolors.kernels import pointwise
+
+        return pointwise.add_bias(x, y, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return grads[0], grads[0], None

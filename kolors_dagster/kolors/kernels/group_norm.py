@@ -1,0 +1,336 @@
+"""Kernels of the group norm of pictures, channels last: (n, pixels, channels) in memory.
+
+First every picture is cut into parts, of which each channel is summed; then the sums of parts and channels
+become those of groups, in fp32 and in a fixed order, so that they repeat to the bit; then values are normed.
+Backward the same, with the two means that the gradient of a norm takes.
+"""
+
+# ruff: noqa: ANN001, ANN202 (Triton has types of its own)
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+_CHANNELS = 128  # of a picture that one program works on
+_ROWS = 32  # pixels, likewise
+_MOST_PARTS = 64
+
+
+@triton.jit
+def _normed(
+    x_ptr,
+    shift_ptr,
+    weight_ptr,
+    bias_ptr,
+    mean_ptr,
+    rstd_ptr,
+    picture,
+    row,
+    at,
+    inside,
+    across,
+    channels,
+    groups,
+    shifts: tl.constexpr,
+):
+    """Return x before the norm's weight, with it and the bias, and the weight and rstd that were used."""
+    x = tl.load(x_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0).to(tl.float32)
+    if shifts:
+        x += tl.load(shift_ptr + picture * channels + at, mask=across, other=0.0).to(tl.float32)[None, :]
+    group = picture * groups + at // (channels // groups)
+    mean = tl.load(mean_ptr + group, mask=across, other=0.0)[None, :]
+    rstd = tl.load(rstd_ptr + group, mask=across, other=0.0)[None, :]
+    weight = tl.load(weight_ptr + at, mask=across, other=0.0).to(tl.float32)[None, :]
+    bias = tl.load(bias_ptr + at, mask=across, other=0.0).to(tl.float32)[None, :]
+    hat = (x - mean) * rstd
+    return hat, hat * weight + bias, weight, rstd
+
+
+@triton.jit
+def _through_silu(grad, z):
+    sigmoid = 1.0 / (1.0 + tl.exp(-z))
+    return grad * sigmoid * (1.0 + z * (1.0 - sigmoid))
+
+
+@triton.jit
+def _sum_pixels(
+    x_ptr,
+    shift_ptr,
+    grad_ptr,
+    weight_ptr,
+    bias_ptr,
+    mean_ptr,
+    rstd_ptr,
+    first_ptr,
+    second_ptr,
+    pixels,
+    of_a_part,
+    channels,
+    groups,
+    shifts: tl.constexpr,
+    silu: tl.constexpr,
+    back: tl.constexpr,
+    rows: tl.constexpr,
+    block: tl.constexpr,
+):
+    """Sum x and its square over a part's pixels, or with `back` what the gradient's two means are made of."""
+    picture, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    at = tl.program_id(2) * block + tl.arange(0, block)
+    across = at < channels
+    first = tl.zeros((block,), tl.float32)
+    second = tl.zeros((block,), tl.float32)
+    end = tl.minimum((part + 1) * of_a_part, pixels)
+    for start in range(part * of_a_part, end, rows):
+        pixel = start + tl.arange(0, rows)
+        inside = (pixel < end)[:, None] & across[None, :]
+        row = picture * pixels + pixel
+        if back:
+            hat, z, weight, _ = _normed(
+                x_ptr,
+                shift_ptr,
+                weight_ptr,
+                bias_ptr,
+                mean_ptr,
+                rstd_ptr,
+                picture,
+                row,
+                at,
+                inside,
+                across,
+                channels,
+                groups,
+                shifts,
+            )
+            grad = tl.load(grad_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0)
+            grad = grad.to(tl.float32)
+            if silu:
+                grad = _through_silu(grad, z)
+            scaled = tl.where(inside, grad * weight, 0.0)
+            first += tl.sum(scaled, 0)
+            second += tl.sum(scaled * hat, 0)
+        else:
+            x = tl.load(x_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0).to(tl.float32)
+            if shifts:
+                shift = tl.load(shift_ptr + picture * channels + at, mask=across, other=0.0).to(tl.float32)
+                x = tl.where(inside, x + shift[None, :], 0.0)
+            first += tl.sum(x, 0)
+            second += tl.sum(x * x, 0)
+    place = (picture * tl.num_programs(1) + part) * channels + at
+    tl.store(first_ptr + place, first, mask=across)
+    tl.store(second_ptr + place, second, mask=across)
+
+
+@triton.jit
+def _sum_parts(
+    first_ptr,
+    second_ptr,
+    mean_ptr,
+    other_ptr,
+    parts,
+    pixels,
+    eps,
+    channels,
+    groups,
+    back: tl.constexpr,
+    rows: tl.constexpr,
+    block: tl.constexpr,
+):
+    """Make of the parts' sums each group's mean and 1 / deviation, or with `back` its two means."""
+    picture, group = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    width = channels // groups
+    part, at = tl.arange(0, rows), tl.arange(0, block)
+    place = (picture * parts + part[:, None]) * channels + group * width + at[None, :]
+    inside = (part < parts)[:, None] & (at < width)[None, :]
+    count = pixels * width
+    first = tl.sum(tl.sum(tl.load(first_ptr + place, mask=inside, other=0.0), 1), 0) / count
+    second = tl.sum(tl.sum(tl.load(second_ptr + place, mask=inside, other=0.0), 1), 0) / count
+    if not back:
+        second = 1.0 / tl.sqrt(tl.maximum(second - first * first, 0.0) + eps)
+    tl.store(mean_ptr + picture * groups + group, first)
+    tl.store(other_ptr + picture * groups + group, second)
+
+
+@triton.jit
+def _apply_norm(
+    x_ptr,
+    shift_ptr,
+    grad_ptr,
+    weight_ptr,
+    bias_ptr,
+    mean_ptr,
+    rstd_ptr,
+    first_ptr,
+    second_ptr,
+    out_ptr,
+    pixels,
+    channels,
+    groups,
+    shifts: tl.constexpr,
+    silu: tl.constexpr,
+    back: tl.constexpr,
+    rows: tl.constexpr,
+    block: tl.constexpr,
+):
+    """Write the norm of x, or with `back` the gradient for x."""
+    picture = tl.program_id(0).to(tl.int64)
+    pixel = tl.program_id(1) * rows + tl.arange(0, rows)
+    at = tl.program_id(2) * block + tl.arange(0, block)
+    across = at < channels
+    inside = (pixel < pixels)[:, None] & across[None, :]
+    row = picture * pixels + pixel
+    hat, out, weight, rstd = _normed(
+        x_ptr,
+        shift_ptr,
+        weight_ptr,
+        bias_ptr,
+        mean_ptr,
+        rstd_ptr,
+        picture,
+        row,
+        at,
+        inside,
+        across,
+        channels,
+        groups,
+        shifts,
+    )
+    place = row[:, None] * channels + at[None, :]
+    if back:
+        grad = tl.load(grad_ptr + place, mask=inside, other=0.0).to(tl.float32)
+        if silu:
+            grad = _through_silu(grad, out)
+        group = picture * groups + at // (channels // groups)
+        first = tl.load(first_ptr + group, mask=across, other=0.0)[None, :]
+        second = tl.load(second_ptr + group, mask=across, other=0.0)[None, :]
+        out = (grad * weight - first - hat * second) * rstd
+    elif silu:
+        out = out / (1.0 + tl.exp(-out))
+    tl.store(out_ptr + place, out.to(out_ptr.dtype.element_ty), mask=inside)
+
+
+def group_norm(
+    x: Tensor, shift: Tensor | None, groups: int, weight: Tensor, bias: Tensor, eps: float, silu: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the group norm of x (n, p, c) + shift (n, c), through SiLU or not, and its statistics."""
+    count, pixels, channels = x.shape
+    mean, rstd = _sum_up(x, shift, None, groups, weight, bias, None, None, eps, silu)
+    out = x.new_empty(x.shape)
+    grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
+    _apply_norm[grid](
+        x,
+        x if shift is None else shift,
+        x,
+        weight,
+        bias,
+        mean,
+        rstd,
+        mean,
+        rstd,
+        out,
+        pixels,
+        channels,
+        groups,
+        shift is not None,
+        silu,
+        False,
+        _ROWS,
+        _CHANNELS,
+    )
+    return out, mean, rstd
+
+
+def group_norm_back(
+    x: Tensor,
+    shift: Tensor | None,
+    grad: Tensor,
+    groups: int,
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    silu: bool,
+) -> Tensor:
+    """Return the gradient for `x`."""
+    count, pixels, channels = x.shape
+    first, second = _sum_up(x, shift, grad, groups, weight, bias, mean, rstd, 0.0, silu)
+    out = x.new_empty(x.shape)
+    grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
+    _apply_norm[grid](
+        x,
+        x if shift is None else shift,
+        grad,
+        weight,
+        bias,
+        mean,
+        rstd,
+        first,
+        second,
+        out,
+        pixels,
+        channels,
+        groups,
+        shift is not None,
+        silu,
+        True,
+        _ROWS,
+        _CHANNELS,
+    )
+    return out
+
+
+def _sum_up(
+    x: Tensor,
+    shift: Tensor | None,
+    grad: Tensor | None,
+    groups: int,
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor | None,
+    rstd: Tensor | None,
+    eps: float,
+    silu: bool,
+) -> tuple[Tensor, Tensor]:
+    """Return two numbers for each picture and group (n, g): statistics, or what their gradient needs."""
+    count, pixels, channels = x.shape
+    back = grad is not None
+    parts = max(1, min(_MOST_PARTS, pixels // _ROWS))
+    kind = torch.float32
+    first, second = (x.new_empty((count, parts, channels), dtype=kind) for _ in range(2))
+    _sum_pixels[(count, parts, triton.cdiv(channels, _CHANNELS))](
+        x,
+        x if shift is None else shift,
+        grad if back else x,
+        weight,
+        bias,
+        mean if back else first,
+        rstd if back else first,
+        first,
+        second,
+        pixels,
+        triton.cdiv(pixels, parts),
+        channels,
+        groups,
+        shift is not None,
+        silu and back,
+        back,
+        _ROWS,
+        _CHANNELS,
+    )
+    one, other = (x.new_empty((count, groups), dtype=kind) for _ in range(2))
+    _sum_parts[(count, groups)](
+        first,
+        second,
+        one,
+        other,
+        parts,
+        pixels,
+        eps,
+        channels,
+        groups,
+        back,
+        triton.next_power_of_2(parts),
+        triton.next_power_of_2(channels // groups),
+    )
+    return one, other
