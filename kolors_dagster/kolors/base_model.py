@@ -24,6 +24,10 @@ DEFAULT_TRAINING: dict[str, Any] = {
     "learning_rate": 1e-4,
     "alpha": 4.0,
     "snr_gamma": 0.0,
+    "steps": 500,
+    "batch_size": 1,
+    "warmup_steps": 0,
+    "decay": "constant",
     "target_modules": ["to_q", "to_k", "to_v", "to_out.0"],
 }
 DEFAULT_TRAINING_KEY = "_default_training"

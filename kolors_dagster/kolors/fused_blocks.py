@@ -1,5 +1,7 @@
 """DiffSynth's UNet blocks with fewer passes over memory: the same parameters, names and sums."""
 
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +14,17 @@ from kolors_dagster.kolors.diffsynth import (
 )
 from kolors_dagster.kolors.fused_functions import add_bias, add_norm, geglu, group_norm
 from kolors_dagster.kolors.unet import KolorsUNet
+
+_OLDEST_GPU = (8, 0)  # Ampere: the first that Triton computes bf16 on
+
+
+def can_fuse(device: torch.device) -> bool:
+    """Return whether Triton and a GPU that it serves are there; PyTorch brings it along on Linux."""
+    return (
+        device.type == "cuda"
+        and find_spec("triton") is not None
+        and torch.cuda.get_device_capability(device) >= _OLDEST_GPU
+    )
 
 
 def fuse_blocks(unet: KolorsUNet) -> None:

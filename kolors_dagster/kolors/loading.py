@@ -16,7 +16,7 @@ from torch.utils.serialization import config as serialization
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.diffsynth import SDVAEStateDictConverter, StableDiffusionVAE, load_model
-from kolors_dagster.kolors.fused_blocks import fuse_blocks
+from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks
 from kolors_dagster.kolors.layout import Component, find_layout, read_json
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.streaming import stream_linear_layers
@@ -43,7 +43,7 @@ def load_unet(
     load = partial(_load, KolorsUNet, component, {"config": read_json(component.config)})
     # In its own arithmetic on the CPU too: a LoRA is added to these very weights.
     unet: KolorsUNet = _load_whole_or_stream(load, device, dtype, stream, waiting_dtype=dtype)
-    if device.type == "cuda":
+    if can_fuse(device):
         fuse_blocks(unet)
     return unet
 

@@ -96,7 +96,8 @@ class LoraTraining(LightningModule):
         broken = (~self.losses[: self.step].isfinite()).nonzero()
         if len(broken):
             self._refuse(f"the loss of step {int(broken[0]) + 1} of {self.recipe.steps} is not finite")
-        if not all(bool(weight.isfinite().all()) for weight in self.trained.values()):
+        lengths = torch.stack(torch._foreach_norm(list(self.trained.values())))  # one wait for all
+        if not bool(lengths.isfinite().all()):
             self._refuse(f"the LoRA is not finite after step {self.step} of {self.recipe.steps}")
 
     @torch.no_grad()

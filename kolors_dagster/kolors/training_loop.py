@@ -19,6 +19,8 @@ from kolors_dagster.kolors.validation import Validation
 
 # Reading a loss makes a GPU wait for it, so it is not done at every step.
 _STEPS_BETWEEN_LOOKS = 10
+# The first sets libraries up, the second records the CUDA graph; speed is that of the rest.
+_STEPS_TO_SET_UP = 2
 
 
 class _StepWatcher(Callback):
@@ -71,7 +73,7 @@ class _StepWatcher(Callback):
         if last:
             step, start = self._timed_from
             self.seconds_per_step = (self._training_time() - start) / (training.step - step)
-        elif training.step == self._first + 1:
+        elif training.step == self._first + _STEPS_TO_SET_UP:
             training.losses[self._first].item()  # waits for the GPU
             self._timed_from = (training.step, self._training_time())
 
@@ -89,7 +91,7 @@ def fit(
     *,
     leads: bool = True,
 ) -> float:
-    """Run Lightning's loop over `steps`, on one device; return the seconds a step took after the first.
+    """Run Lightning's loop over `steps`, on one device; return the seconds a step took after the first two.
 
     Ctrl-C and errors come out as they are. Of several processes that train together, each with its own
     device and its own part of every batch, only the one that `leads` saves checkpoints and shows the bar.

@@ -33,14 +33,22 @@ class TrainingRecipe(Spec):
     optimizer: Literal["adamw", "adamw8bit"] = Field(
         "adamw", description="AdamW; adamw8bit: with averages of a byte a value, a quarter of the memory."
     )
-    steps: int = Field(500, ge=1, description="Optimizer steps.")
-    batch_size: int = Field(1, ge=1, description="Images in memory at a time.")
+    steps: int | None = Field(None, ge=1, description="Optimizer steps; empty: the base model's own.")
+    batch_size: int | None = Field(
+        None, ge=1, description="Images in memory at a time; empty: the base model's own."
+    )
     gradient_accumulation: int = Field(
         1, ge=1, description="Batches that one step learns from, one after the other, in the memory of one."
     )
-    warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises to its value.")
-    decay: Literal["constant", "linear", "cosine"] = Field(
-        "constant", description="How the learning rate goes on: stays, or falls to nothing by the last step."
+    warmup_steps: int | None = Field(
+        None,
+        ge=0,
+        description="Steps over which the learning rate rises to its value; empty: the base model's own.",
+    )
+    decay: Literal["constant", "linear", "cosine"] | None = Field(
+        None,
+        description="How the learning rate goes on: stays, or falls to nothing by the last step; empty: the "
+        "base model's own.",
     )
     noise_offset: float = Field(
         0.0,
@@ -97,6 +105,10 @@ class FilledRecipe(TrainingRecipe):
     learning_rate: float = Field(gt=0, lt=1)
     snr_gamma: float = Field(ge=0)
     target_modules: list[str] = Field(min_length=1)
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    warmup_steps: int = Field(ge=0)
+    decay: Literal["constant", "linear", "cosine"]
     resolution: int = Field(ge=64, multiple_of=8)
     crop: Crop = Field("center", description="Of a recipe without a style: as in the course notebook.")
 
