@@ -39,8 +39,9 @@ HELD_OUT_SEED = 5
 
 def load_judge(work: Path) -> Judge:
     """Return the judge that was trained into `work`, on the GPU if there is one."""
-    judge = Judge().to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    judge.load_state_dict(torch.load(work / "judge.pt", weights_only=True))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    judge = Judge().to(device).eval()
+    judge.load_state_dict(torch.load(work / "judge.pt", weights_only=True, map_location=device))
     return judge
 
 
