@@ -1,4 +1,4 @@
-"""Replays are held against plain calls of the same function, on a GPU; elsewhere a function is just called."""
+"""Replays are held against plain calls of the same function, on a GPU; elsewhere it is just called."""
 
 import logging
 from collections.abc import Callable
