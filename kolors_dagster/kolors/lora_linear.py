@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import Linear as PeftLinear
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from kolors_dagster.kolors.lora import ADAPTER, lora_layers
@@ -15,10 +15,12 @@ def speed_up_lora(unet: KolorsUNet) -> None:
     """Let peft's linear layers on `unet` compute as below; their parameters and names stay.
 
     The matrices stay fp32 and are used in the layer's own arithmetic, where peft brings every activation to
-    fp32 and back: full-size Kolors in bf16 takes a second a step that way. DoRA and convolutions stay peft's.
+    fp32 and back: full-size Kolors in bf16 takes a second a step that way. DoRA and convolutions stay peft's,
+    and so do layers that are streamed, which fetch their weights themselves.
     """
     for layer in lora_layers(unet).values():
-        if type(layer) is PeftLinear and not layer.use_dora[ADAPTER]:
+        plain = type(layer.get_base_layer()) is nn.Linear and not layer.use_dora[ADAPTER]
+        if plain and type(layer) is PeftLinear:
             layer.__class__ = _LoraLinear
 
 

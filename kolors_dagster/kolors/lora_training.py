@@ -13,6 +13,7 @@ from kolors_dagster.kolors.cuda_graph import GraphedCall
 from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
 from kolors_dagster.kolors.optimizers import make_optimizer, optimizer_tensors, restore_optimizer
+from kolors_dagster.kolors.streaming import is_streamed
 from kolors_dagster.kolors.training_checkpoint import Checkpoint
 from kolors_dagster.kolors.training_objective import learning_rate_at
 from kolors_dagster.kolors.training_precision import choose_loss_scale
@@ -43,12 +44,13 @@ class LoraTraining(LightningModule):
         self.recipe = recipe
         self.step = 0
         self.trained = {name: weight for name, weight in unet.named_parameters() if weight.requires_grad}
-        frozen = next(weight for weight in unet.parameters() if not weight.requires_grad)
+        frozen: Tensor = unet.conv_in.weight  # no linear layer: those of a streamed UNet are on the CPU
         self.frozen_dtype = frozen.dtype
         self.loss_scale = choose_loss_scale(frozen.dtype)
         self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
         self.at_a_time = recipe.batch_size
         self._graphs: dict[torch.Size, GraphedCall] = {}
+        self._streamed = is_streamed(unet)
         self._graph_memory = torch.cuda.graph_pool_handle() if frozen.is_cuda else None
         self.optimizer = make_optimizer(recipe.optimizer, self.trained, recipe.learning_rate)
         self.average = (
@@ -135,7 +137,9 @@ class LoraTraining(LightningModule):
             part = batch.rows(slice(start, start + self.at_a_time))
             shape = part.noise.shape
             if shape not in self._graphs:
-                self._graphs[shape] = GraphedCall(self._add_gradients, pool=self._graph_memory)
+                self._graphs[shape] = GraphedCall(
+                    self._add_gradients, refused=self._streamed, pool=self._graph_memory
+                )
             loss += self._graphs[shape](*part)
         return loss
 

@@ -5,13 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from kolors_dagster.kolors.loading import load_noise_schedule
+from kolors_dagster.kolors import sampling
+from kolors_dagster.kolors.cuda_graph import GraphedCall
+from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import load_lora
 from kolors_dagster.kolors.sampling import make_noise, sample_latents
+from kolors_dagster.kolors.streaming import stream_linear_layers
 from kolors_dagster.kolors.text import TextEncoder
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.kolors.vae import VAE
-from kolors_dagster_tests.kolors.conftest import relative_error
+from kolors_dagster_tests.kolors.conftest import CPU, relative_error
 
 PROMPTS = ["二次元，一个紫色长发女孩", "海边，一只猫"]
 NEGATIVES = ["text, 水印", ""]
@@ -108,6 +111,37 @@ def test_the_same_inputs_give_the_same_bytes(
     first = sample(unet, text_encoder, mini_folder, **shape)
     torch.manual_seed(5)
     assert torch.equal(first, sample(unet, text_encoder, mini_folder, **shape))
+
+
+def test_a_streamed_unet_draws_the_same_and_no_graph_is_tried(
+    unet: KolorsUNet, text_encoder: TextEncoder, mini_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[bool] = []
+
+    def look_on(function: Any, *, refused: bool, seen: list[bool] = refused) -> GraphedCall:
+        seen.append(refused)
+        return GraphedCall(function, refused=refused)
+
+    monkeypatch.setattr(sampling, "GraphedCall", look_on)
+    shape = {"width": 64, "height": 96, "guidance_scale": 4.0}
+    whole = sample(unet, text_encoder, mini_folder, **shape)
+    stream_linear_layers(unet, CPU, torch.float32)
+    assert torch.equal(sample(unet, text_encoder, mini_folder, **shape), whole)
+    assert refused == [False, True]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_a_gpu_draws_the_same_by_replays_and_streamed(
+    unet: KolorsUNet, text_encoder: TextEncoder, mini_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    shape = {"width": 64, "height": 96, "guidance_scale": 4.0}
+    expected = sample(unet, text_encoder, mini_folder, **shape)
+    for stream in (None, 2**60):
+        on_gpu = load_unet(mini_folder, torch.device("cuda"), torch.float32, stream=stream)
+        for _ in range(2):
+            drawn = sample(on_gpu, text_encoder, mini_folder, **shape)
+            assert relative_error(drawn.cpu(), expected) < 1e-3
 
 
 def test_noise_comes_from_each_seed_alone() -> None:

@@ -12,11 +12,13 @@ from safetensors.torch import load_file
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors import cached_samples, training_cache
 from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.buckets import Size
+from kolors_dagster.kolors.cache_shards import Encode
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_text_encoder
 from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memory_plan
 from kolors_dagster.kolors.training_cache import build_training_cache
-from kolors_dagster.kolors.training_images import read_cropped, read_training_images
+from kolors_dagster.kolors.training_images import TrainingImage, read_cropped, read_training_images
 from kolors_dagster.specs import TrainingRecipe
 from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
     BUCKETS,
@@ -76,10 +78,14 @@ def test_a_shard_holds_images_of_one_size(bucket_cache: Path) -> None:
         assert sorted(row for row, _ in images) == list(range(len(tensors["mean"])))
 
 
+def load_image_encoder(base_model: BaseModel, images: list[TrainingImage], size: Size) -> Encode:
+    plan = choose_memory_plan(10**12, PartSizes.of(base_model.sizes, 4), 64)
+    return training_cache._load_image_encoder(base_model.folder, images, [size] * len(images), CPU, plan)
+
+
 def test_images_encoded_together_come_out_as_alone(base_model: BaseModel, dataset: Path) -> None:
     images = read_training_images(dataset)
-    plan = choose_memory_plan(10**12, PartSizes.of(base_model.sizes, 4), 64)
-    encode = training_cache._load_image_encoder(base_model.folder, images, [(96, 64)] * 5, CPU, plan)
+    encode = load_image_encoder(base_model, images, (96, 64))
     together = encode(range(5))
     assert together["mean"].shape == (5, 4, 8, 12)
     for number in range(5):
@@ -95,7 +101,7 @@ def test_an_image_without_finite_latents_is_named(
 
     monkeypatch.setattr(training_cache, "read_cropped", read_broken)
     images = read_training_images(dataset)
-    encode = training_cache._load_image_encoder(base_model.folder, images, [(64, 64)] * 5, CPU)
+    encode = load_image_encoder(base_model, images, (64, 64))
     encode([0, 1])
     with pytest.raises(UserError, match=r"3\.jpg: the VAE makes no finite latents"):
         encode([2, 3, 4])

@@ -34,7 +34,8 @@ FOUR_AT_A_TIME = {"batch_size": 2, "gradient_accumulation": 2, "steps": 8, "ema_
 
 def train(cache: Path, base_model: BaseModel, folder: Path, devices: int, **changes: Any) -> TrainingReport:
     recipe = TrainingRecipe(**RECIPE.model_dump() | FOUR_AT_A_TIME | changes)
-    return train_lora(cache, base_model, recipe, folder / "lora", folder / "checkpoints", {}, CPU, devices)
+    checkpoints = folder / "checkpoints"
+    return train_lora(cache, base_model, recipe, folder / "lora", checkpoints, {}, CPU, devices=devices)
 
 
 def test_two_devices_train_the_lora_that_one_does(

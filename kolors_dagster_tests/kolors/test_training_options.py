@@ -1,6 +1,7 @@
 """Each field of the recipe changes what it says, and nothing else."""
 
 import csv
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def train(tmp_path: Path, cache: Path, base_model: BaseModel) -> Any:
-    def run(**changes: Any) -> tuple[dict[str, Tensor], list[float]]:
+    def run(device: torch.device = CPU, **changes: Any) -> tuple[dict[str, Tensor], list[float]]:
         recipe = RECIPE.model_copy(update={"steps": 2, **changes})
         folder = tmp_path / "lora"
-        train_lora(cache, base_model, recipe, folder, tmp_path / "checkpoints", {}, CPU)
+        train_lora(cache, base_model, recipe, folder, tmp_path / "checkpoints", {}, device)
         rows = csv.DictReader((folder / "loss.csv").read_text().splitlines())
         return load_file(folder / "lora.safetensors"), [float(row["loss"]) for row in rows]
 
@@ -227,3 +228,38 @@ def test_little_free_memory_begins_with_gradient_checkpointing(
     spared, _ = train(batch_size=2)
     assert len(checkpointed) == 1 and "out of memory" not in caplog.text
     assert all(torch.equal(spared[name], whole[name]) for name in whole)
+
+
+def test_a_unet_that_does_not_fit_is_streamed_and_learns_the_same(
+    train: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, losses = train(batch_size=2, target_modules=["to_q", "conv1", "conv_in"])
+    monkeypatch.setattr(training, "load_unet", partial(load_unet, stream=0))
+    streamed, same_losses = train(batch_size=2, target_modules=["to_q", "conv1", "conv_in"])
+    assert same_losses == pytest.approx(losses, rel=1e-5)
+    assert are_alike(streamed, whole)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("changes", [{}, {"batch_size": 3, "ema_decay": 0.5}, {"optimizer": "adamw8bit"}])
+def test_on_a_gpu_graphs_learn_what_calls_do(
+    train: Any, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """Five steps, three of them replays; then without graphs, with checkpointed gradients, and streamed."""
+    device = torch.device("cuda")
+    changes = {"steps": 5, "precision": "fp32", **changes}
+    replayed, losses = train(device, **changes)
+
+    def learn_again() -> None:
+        again, same_losses = train(device, **changes)
+        assert same_losses == pytest.approx(losses, rel=1e-3)
+        assert are_alike(again, replayed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "free_memory", lambda device: 10_000_000)
+        learn_again()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "load_unet", partial(load_unet, stream=2**60))
+        learn_again()
+    monkeypatch.setattr(lora_training, "GraphedCall", lambda function, **_: function)
+    learn_again()
