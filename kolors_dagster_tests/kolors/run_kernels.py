@@ -1,73 +1,82 @@
-"""Run by test_kernels under TRITON_INTERPRET=1: forward and backward of every kernel against PyTorch."""
+"""Run by test_kernels under TRITON_INTERPRET=1: every kernel, as the UNet calls it on a GPU, and PyTorch."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kolors_dagster.kolors.kernels import group_norm, layer_norm, pointwise
+from kolors_dagster.kolors import fused_functions as fused
 
 GENERATOR = torch.Generator().manual_seed(0)
-GROUPS = 32
+GROUPS, EPS = 32, 1e-5
 
 
 def draw(*shape: int) -> Tensor:
     return torch.randn(shape, generator=GENERATOR)
 
 
-def check(name: str, ours: Tensor, theirs: Tensor) -> None:
-    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-4, atol=2e-5)
+def check(name: str, ours: Callable[..., Any], theirs: Callable[..., Any], *inputs: Tensor | None) -> None:
+    """Compare results, and gradients for all inputs."""
+    found = []
+    for function in (ours, theirs):
+        copies = [None if value is None else value.clone().requires_grad_() for value in inputs]
+        results = function(*copies)
+        results = list(results) if isinstance(results, tuple) else [results]
+        torch.autograd.backward(results, [result.detach().cos() for result in results])
+        found.append([*results, *(copy.grad for copy in copies if copy is not None)])
+    for mine, expected in zip(*found, strict=True):
+        torch.testing.assert_close(mine, expected, rtol=1e-4, atol=2e-5)
     print(name)
 
 
 def check_pointwise() -> None:
-    x = draw(3, 5, 2 * 1100).requires_grad_()  # more than one block wide
-    value, gate = x.chunk(2, dim=-1)
-    expected, grad = value * functional.gelu(gate), draw(3, 5, 1100)
-    expected.backward(grad)
-    assert x.grad is not None
-    check("geglu", pointwise.geglu(x.detach()), expected)
-    check("geglu, backward", pointwise.geglu_back(x.detach(), grad), x.grad)
-    x, y, bias = draw(2, 9, 96), draw(2, 9, 96), draw(96)
-    check("add_bias", pointwise.add_bias(x, y, bias), x + y + bias)
+    def geglu(x: Tensor) -> Tensor:
+        value, gate = x.chunk(2, dim=-1)
+        return value * functional.gelu(gate)
 
-
-def check_layer_norm(adds: bool) -> None:
-    x, change, weight, bias = draw(7, 160).requires_grad_(), draw(7, 160), draw(160), draw(160)
-    total = x + change if adds else x * 1
-    expected = functional.layer_norm(total, (160,), weight, bias, 1e-5)
-    grads = draw(7, 160), draw(7, 160)
-    torch.autograd.backward([total, expected], grads)
-    assert x.grad is not None
-    kept, out, mean, rstd = layer_norm.add_norm(x.detach(), change if adds else None, weight, bias, 1e-5)
-    torch.testing.assert_close(kept, total.detach())
-    check("layer norm", out, expected)
-    check("layer norm, backward", layer_norm.add_norm_back(kept, *grads, weight, mean, rstd), x.grad)
-
-
-def check_group_norm(size: tuple[int, int, int, int], silu: bool, shifts: bool) -> None:
-    count, channels, height, width = size
-    x, shift = draw(*size).requires_grad_(), draw(count, channels) if shifts else None
-    weight, bias, grad = draw(channels), draw(channels), draw(*size)
-    moved = x if shift is None else x + shift[:, :, None, None]
-    expected = functional.group_norm(moved, GROUPS, weight, bias, 1e-5)
-    expected = functional.silu(expected) if silu else expected
-    expected.backward(grad)
-    assert x.grad is not None
-    rows, grad_rows = (
-        part.detach().permute(0, 2, 3, 1).reshape(count, -1, channels).contiguous() for part in (x, grad)
+    bias = draw(96)
+    check("geglu", fused._Geglu.apply, geglu, draw(3, 5, 2 * 1100))  # more than one block wide
+    check(
+        "add_bias",
+        lambda x, y: fused._AddBias.apply(x, y, bias),
+        lambda x, y: x + y + bias,
+        draw(2, 9, 96),
+        draw(2, 9, 96),
     )
-    out, mean, rstd = group_norm.group_norm(rows, shift, GROUPS, weight, bias, 1e-5, silu)
-    back = group_norm.group_norm_back(rows, shift, grad_rows, GROUPS, weight, bias, mean, rstd, silu)
-    for name, ours, theirs in (("", out, expected), (", backward", back, x.grad)):
-        check(f"group norm{name}", ours.view(count, height, width, channels).permute(0, 3, 1, 2), theirs)
+
+
+def check_layer_norm(change: Tensor | None) -> None:
+    weight, bias = draw(160), draw(160)
+
+    def add_norm(x: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
+        total = x if change is None else x + change
+        return total * 1, functional.layer_norm(total, (160,), weight, bias, EPS)
+
+    ours = fused._AddNorm.apply
+    check("layer norm", lambda x, c: ours(x, c, weight, bias, EPS), add_norm, draw(7, 160), change)
+
+
+def check_group_norm(count: int, pixels: int, channels: int, silu: bool, shifts: bool) -> None:
+    weight, bias = draw(channels), draw(channels)
+
+    def norm(x: Tensor, shift: Tensor | None) -> Tensor:
+        x = (x if shift is None else x + shift[:, None]).transpose(1, 2)
+        x = functional.group_norm(x, GROUPS, weight, bias, EPS).transpose(1, 2)
+        return functional.silu(x) if silu else x
+
+    ours = fused._GroupNorm.apply
+    shift = draw(count, channels) if shifts else None
+    x = draw(count, pixels, channels)
+    check("group norm", lambda x, s: ours(x, s, GROUPS, weight, bias, EPS, silu), norm, x, shift)
 
 
 check_pointwise()
-check_layer_norm(False)
-check_layer_norm(True)
-sizes = ((2, 160, 8, 12), (1, 64, 3, 3))  # several parts and channel blocks; fewer pixels than a block
+check_layer_norm(None)
+check_layer_norm(draw(7, 160))
+sizes = ((2, 96, 160), (1, 9, 64))  # several parts and channel blocks; fewer pixels than a block
 for size, (silu, shifts) in itertools.product(sizes, ((True, True), (True, False), (False, False))):
-    check_group_norm(size, silu, shifts)
-check_group_norm((1, 320, 16, 9), True, True)
+    check_group_norm(*size, silu, shifts)
+check_group_norm(1, 144, 320, True, True)
