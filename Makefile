@@ -33,7 +33,7 @@ format: .venv/.ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.ready  # needs a GPU with 24 GiB
+bench: .venv/.ready  # needs a GPU with 40 GiB
 	$(BIN)/python -m benchmarks.full_size
 
 mini: .venv/.ready  # needs GPUs and cores; a quarter of an hour on two H100s with 32 cores
