@@ -8,6 +8,8 @@ Backward the same, with the two means that the gradient of a norm takes.
 # ruff: noqa: ANN001, ANN202 (Triton has types of its own)
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
 
+# Lists of arguments by the line, not one to a line:
+# fmt: off
 import torch
 import triton
 import triton.language as tl
@@ -20,20 +22,8 @@ _MOST_PARTS = 64
 
 @triton.jit
 def _normed(
-    x_ptr,
-    shift_ptr,
-    weight_ptr,
-    bias_ptr,
-    mean_ptr,
-    rstd_ptr,
-    picture,
-    row,
-    at,
-    inside,
-    across,
-    channels,
-    groups,
-    shifts: tl.constexpr,
+    x_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside, across,
+    channels, groups, shifts: tl.constexpr,
 ):
     """Return x before the norm's weight, with it and the bias, and the weight and rstd that were used."""
     x = tl.load(x_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0).to(tl.float32)
@@ -56,24 +46,9 @@ def _through_silu(grad, z):
 
 @triton.jit
 def _sum_pixels(
-    x_ptr,
-    shift_ptr,
-    grad_ptr,
-    weight_ptr,
-    bias_ptr,
-    mean_ptr,
-    rstd_ptr,
-    first_ptr,
-    second_ptr,
-    pixels,
-    of_a_part,
-    channels,
-    groups,
-    shifts: tl.constexpr,
-    silu: tl.constexpr,
-    back: tl.constexpr,
-    rows: tl.constexpr,
-    block: tl.constexpr,
+    x_ptr, shift_ptr, grad_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, first_ptr, second_ptr, pixels,
+    of_a_part, channels, groups, shifts: tl.constexpr, silu: tl.constexpr, back: tl.constexpr, rows:
+    tl.constexpr, block: tl.constexpr,
 ):
     """Sum x and its square over a part's pixels, or with `back` what the gradient's two means are made of."""
     picture, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -88,20 +63,8 @@ def _sum_pixels(
         row = picture * pixels + pixel
         if back:
             hat, z, weight, _ = _normed(
-                x_ptr,
-                shift_ptr,
-                weight_ptr,
-                bias_ptr,
-                mean_ptr,
-                rstd_ptr,
-                picture,
-                row,
-                at,
-                inside,
-                across,
-                channels,
-                groups,
-                shifts,
+                x_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside,
+                across, channels, groups, shifts,
             )
             grad = tl.load(grad_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0)
             grad = grad.to(tl.float32)
@@ -124,18 +87,8 @@ def _sum_pixels(
 
 @triton.jit
 def _sum_parts(
-    first_ptr,
-    second_ptr,
-    mean_ptr,
-    other_ptr,
-    parts,
-    pixels,
-    eps,
-    channels,
-    groups,
-    back: tl.constexpr,
-    rows: tl.constexpr,
-    block: tl.constexpr,
+    first_ptr, second_ptr, mean_ptr, other_ptr, parts, pixels, eps, channels, groups, back:
+    tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
 ):
     """Make of the parts' sums each group's mean and 1 / deviation, or with `back` its two means."""
     picture, group = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -154,24 +107,9 @@ def _sum_parts(
 
 @triton.jit
 def _apply_norm(
-    x_ptr,
-    shift_ptr,
-    grad_ptr,
-    weight_ptr,
-    bias_ptr,
-    mean_ptr,
-    rstd_ptr,
-    first_ptr,
-    second_ptr,
-    out_ptr,
-    pixels,
-    channels,
-    groups,
-    shifts: tl.constexpr,
-    silu: tl.constexpr,
-    back: tl.constexpr,
-    rows: tl.constexpr,
-    block: tl.constexpr,
+    x_ptr, shift_ptr, grad_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, first_ptr, second_ptr,
+    out_ptr, pixels, channels, groups, shifts: tl.constexpr, silu: tl.constexpr, back: tl.constexpr,
+    rows: tl.constexpr, block: tl.constexpr,
 ):
     """Write the norm of x, or with `back` the gradient for x."""
     picture = tl.program_id(0).to(tl.int64)
@@ -181,20 +119,8 @@ def _apply_norm(
     inside = (pixel < pixels)[:, None] & across[None, :]
     row = picture * pixels + pixel
     hat, out, weight, rstd = _normed(
-        x_ptr,
-        shift_ptr,
-        weight_ptr,
-        bias_ptr,
-        mean_ptr,
-        rstd_ptr,
-        picture,
-        row,
-        at,
-        inside,
-        across,
-        channels,
-        groups,
-        shifts,
+        x_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside, across,
+        channels, groups, shifts,
     )
     place = row[:, None] * channels + at[None, :]
     if back:
@@ -219,38 +145,15 @@ def group_norm(
     out = x.new_empty(x.shape)
     grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
     _apply_norm[grid](
-        x,
-        x if shift is None else shift,
-        x,
-        weight,
-        bias,
-        mean,
-        rstd,
-        mean,
-        rstd,
-        out,
-        pixels,
-        channels,
-        groups,
-        shift is not None,
-        silu,
-        False,
-        _ROWS,
-        _CHANNELS,
+        x, x if shift is None else shift, x, weight, bias, mean, rstd, mean, rstd, out, pixels,
+        channels, groups, shift is not None, silu, False, _ROWS, _CHANNELS,
     )
     return out, mean, rstd
 
 
 def group_norm_back(
-    x: Tensor,
-    shift: Tensor | None,
-    grad: Tensor,
-    groups: int,
-    weight: Tensor,
-    bias: Tensor,
-    mean: Tensor,
-    rstd: Tensor,
-    silu: bool,
+    x: Tensor, shift: Tensor | None, grad: Tensor, groups: int, weight: Tensor, bias: Tensor, mean:
+    Tensor, rstd: Tensor, silu: bool,
 ) -> Tensor:
     """Return the gradient for `x`."""
     count, pixels, channels = x.shape
@@ -258,39 +161,15 @@ def group_norm_back(
     out = x.new_empty(x.shape)
     grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
     _apply_norm[grid](
-        x,
-        x if shift is None else shift,
-        grad,
-        weight,
-        bias,
-        mean,
-        rstd,
-        first,
-        second,
-        out,
-        pixels,
-        channels,
-        groups,
-        shift is not None,
-        silu,
-        True,
-        _ROWS,
-        _CHANNELS,
+        x, x if shift is None else shift, grad, weight, bias, mean, rstd, first, second, out, pixels,
+        channels, groups, shift is not None, silu, True, _ROWS, _CHANNELS,
     )
     return out
 
 
 def _sum_up(
-    x: Tensor,
-    shift: Tensor | None,
-    grad: Tensor | None,
-    groups: int,
-    weight: Tensor,
-    bias: Tensor,
-    mean: Tensor | None,
-    rstd: Tensor | None,
-    eps: float,
-    silu: bool,
+    x: Tensor, shift: Tensor | None, grad: Tensor | None, groups: int, weight: Tensor, bias: Tensor,
+    mean: Tensor | None, rstd: Tensor | None, eps: float, silu: bool,
 ) -> tuple[Tensor, Tensor]:
     """Return two numbers for each picture and group (n, g): statistics, or what their gradient needs."""
     count, pixels, channels = x.shape
@@ -299,38 +178,13 @@ def _sum_up(
     kind = torch.float32
     first, second = (x.new_empty((count, parts, channels), dtype=kind) for _ in range(2))
     _sum_pixels[(count, parts, triton.cdiv(channels, _CHANNELS))](
-        x,
-        x if shift is None else shift,
-        grad if back else x,
-        weight,
-        bias,
-        mean if back else first,
-        rstd if back else first,
-        first,
-        second,
-        pixels,
-        triton.cdiv(pixels, parts),
-        channels,
-        groups,
-        shift is not None,
-        silu and back,
-        back,
-        _ROWS,
-        _CHANNELS,
+        x, x if shift is None else shift, grad if back else x, weight, bias, mean if back else first,
+        rstd if back else first, first, second, pixels, triton.cdiv(pixels, parts), channels, groups,
+        shift is not None, silu and back, back, _ROWS, _CHANNELS,
     )
     one, other = (x.new_empty((count, groups), dtype=kind) for _ in range(2))
     _sum_parts[(count, groups)](
-        first,
-        second,
-        one,
-        other,
-        parts,
-        pixels,
-        eps,
-        channels,
-        groups,
-        back,
-        triton.next_power_of_2(parts),
-        triton.next_power_of_2(channels // groups),
+        first, second, one, other, parts, pixels, eps, channels, groups, back,
+        triton.next_power_of_2(parts), triton.next_power_of_2(channels // groups),
     )
     return one, other
