@@ -18,7 +18,14 @@ STYLE = {
     "trigger_words": "二次元",
     "source": {"kind": "folder", "path": "pictures/tiny"},
     "process": [{"image_shape_filter": {"min_width": 48, "min_height": 48, "any_or_all": "all"}}],
-    "training": {"steps": 3, "rank": 2, "resolution": 64, "checkpoint_every": 2},
+    "training": {
+        "steps": 3,
+        "batch_size": 1,
+        "rank": 2,
+        "resolution": 64,
+        "checkpoint_every": 2,
+        "target_modules": ["to_q", "to_k", "to_v", "to_out.0"],
+    },
 }
 STORY = {
     "name": "walk",

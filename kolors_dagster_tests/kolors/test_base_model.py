@@ -43,10 +43,19 @@ def test_real_kolors_draws_in_fifty_steps_and_is_trained_as_in_the_notebook(fold
 def test_a_recipe_is_filled_where_it_is_empty_and_nowhere_else(folder: Path) -> None:
     model = describe_base_model("kolors-mini", folder)
     filled = model.fill_recipe(TrainingRecipe(steps=7))
-    assert {name: getattr(filled, name) for name in TRAINING} == TRAINING
+    assert {name: getattr(filled, name) for name in TRAINING} == TRAINING | {"steps": 7}
     assert (filled.resolution, filled.steps, filled.crop) == (256, 7, "center")
     said = TrainingRecipe(
-        learning_rate=2e-5, alpha=1.5, snr_gamma=0, target_modules=["to_q"], resolution=64, crop="buckets"
+        learning_rate=2e-5,
+        alpha=1.5,
+        snr_gamma=0,
+        steps=3,
+        batch_size=5,
+        warmup_steps=1,
+        decay="linear",
+        target_modules=["to_q"],
+        resolution=64,
+        crop="buckets",
     )
     assert model.fill_recipe(said).model_dump() == said.model_dump()
 

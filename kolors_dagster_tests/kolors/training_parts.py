@@ -21,6 +21,9 @@ RECIPE = TrainingRecipe(
     learning_rate=1e-3,
     alpha=4.0,
     snr_gamma=0,
+    batch_size=1,
+    warmup_steps=0,
+    decay="constant",
     target_modules=["to_q", "to_k", "to_v", "to_out.0"],
 )
 BUCKETS = RECIPE.model_copy(update={"crop": "buckets"})

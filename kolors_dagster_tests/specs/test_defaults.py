@@ -2,15 +2,23 @@
 
 import pytest
 
+from kolors_dagster.kolors.base_model import DEFAULT_TRAINING
 from kolors_dagster.specs import EmbeddedSource, SamplingRecipe, StorySpec, StyleSpec, TrainingRecipe
 
 
 def test_training_defaults_are_the_notebooks_or_left_to_the_base_model():
     recipe = TrainingRecipe()
-    assert (recipe.rank, recipe.alpha, recipe.learning_rate) == (16, None, None)  # the base model's own
-    assert (recipe.steps, recipe.batch_size, recipe.precision) == (500, 1, "auto")
+    assert (recipe.rank, recipe.gradient_accumulation, recipe.precision) == (16, 1, "auto")
     assert recipe.crop is None  # the style's: it depends on the source
-    assert (recipe.resolution, recipe.target_modules, recipe.snr_gamma) == (None, None, None)  # likewise
+    own = ("alpha", "learning_rate", "snr_gamma", "target_modules", "resolution")  # the base model's
+    assert all(
+        getattr(recipe, name) is None for name in (*own, "steps", "batch_size", "warmup_steps", "decay")
+    )
+
+
+def test_kolors_is_trained_as_in_the_notebook():
+    notebook = {"learning_rate": 1e-4, "alpha": 4.0, "steps": 500, "batch_size": 1, "decay": "constant"}
+    assert {name: DEFAULT_TRAINING[name] for name in notebook} == notebook
 
 
 @pytest.mark.parametrize(
