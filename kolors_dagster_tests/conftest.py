@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 # Before anything imports torch, here or in a process a test starts: the tests share the cores.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import dagster as dg
 import pytest
+import sqlalchemy
 import yaml
 from PIL import Image, ImageDraw
 
@@ -36,6 +38,12 @@ STORY = {
     "panels": [{"prompt": f"{{女孩}}走过第{n}条街", "caption": f"第{n}条街。"} for n in range(1, 8)]
     + [{"prompt": "空无一人的街", "caption": "她回家了。"}],
 }
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
+def skip_waiting_for_the_disk(connection: Any, _: object) -> None:
+    """Dagster's databases need not outlive a power failure here, and a test writes to them hundreds of times."""
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def stories_whose_checks_passed(instance: dg.DagsterInstance) -> set[str]:
 
     def automate(spec: dg.AssetSpec) -> dg.AssetSpec:
         is_page = spec.key == dg.AssetKey("story_grid")
-        return spec.replace_attributes(automation_condition=NO_FAILED_CHECK_ABOVE) if is_page else spec
+        return spec.replace_attributes(automation_condition=NO_FAILED_CHECK_ABOVE if is_page else None)
 
     automated = dg.Definitions(
         [asset.map_asset_specs(automate) for asset in defs.assets],  # type: ignore[union-attr]
