@@ -42,7 +42,7 @@ STORY = {
 
 @sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
 def skip_waiting_for_the_disk(connection: Any, _: object) -> None:
-    """Dagster's databases need not outlive a power failure here, and a test writes to them hundreds of times."""
+    """A test writes to Dagster's databases hundreds of times, and they need not outlive a power failure."""
     connection.execute("PRAGMA synchronous = OFF")
 
 
