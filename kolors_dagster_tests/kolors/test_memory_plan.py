@@ -36,7 +36,7 @@ def test_the_files_are_fp16_and_the_vae_computes_in_fp32() -> None:
     [
         (80, "resident, 8 at a time"),
         (16, "resident, 8 at a time"),
-        (12, "sequential, 8 at a time, text encoder streamed, gradient checkpointing in training"),
+        (12, "sequential, 8 at a time, text encoder streamed"),
         (8, "sequential, 4 at a time, text encoder streamed, gradient checkpointing in training"),
         (
             6,
