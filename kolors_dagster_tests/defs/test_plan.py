@@ -53,7 +53,7 @@ def test_a_plan_says_what_is_broken_and_goes_on(project: Path, instance: dg.Dags
     ]
     assert all(not one.may_follow and one.first for one in plan.planned)
     assert {name: error.problem.split("/")[-1] for name, error in plan.problems.items()} == {
-        "style ink": "ink.yaml:16: steps: unknown key",
+        "style ink": "ink.yaml:22: steps: unknown key",
         "story run": "run.yaml:10: panels: 8 entries are wanted, there are 0",
     }
     assert plan.left_out == {
