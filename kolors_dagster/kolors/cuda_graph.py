@@ -1,4 +1,4 @@
-"""Work that is the same every time, given to the GPU in one piece instead of thousands of kernels."""
+"""Work that is the same every time, given to the GPU in one piece instead of kernel by kernel."""
 
 import gc
 import logging

@@ -1,5 +1,7 @@
 """DiffSynth's UNet blocks with fewer passes over memory: the same parameters, names and sums."""
 
+import logging
+from functools import cache
 from importlib.util import find_spec
 
 import torch
@@ -15,16 +17,30 @@ from kolors_dagster.kolors.diffsynth import (
 from kolors_dagster.kolors.fused_functions import add_bias, add_norm, geglu, group_norm
 from kolors_dagster.kolors.unet import KolorsUNet
 
+_log = logging.getLogger(__name__)
 _OLDEST_GPU = (8, 0)  # Ampere: the first that Triton computes bf16 on
 
 
+@cache
 def can_fuse(device: torch.device) -> bool:
-    """Return whether Triton and a GPU that it serves are there; PyTorch brings it along on Linux."""
-    return (
-        device.type == "cuda"
-        and find_spec("triton") is not None
-        and torch.cuda.get_device_capability(device) >= _OLDEST_GPU
-    )
+    """Return whether Triton, which PyTorch brings along on Linux, builds kernels for this device.
+
+    It is tried: Triton also takes a C compiler and Python's headers, which not every machine has.
+    """
+    if device.type != "cuda" or find_spec("triton") is None:
+        return False
+    if torch.cuda.get_device_capability(device) < _OLDEST_GPU:
+        return False
+    from kolors_dagster.kolors.kernels import pointwise
+
+    try:
+        pointwise.add_bias(*(torch.zeros(1, device=device) for _ in range(3)))
+    except Exception as error:
+        _log.warning(
+            "Triton builds no kernels here (%s); the UNet goes without, slower", type(error).__name__
+        )
+        return False
+    return True
 
 
 def fuse_blocks(unet: KolorsUNet) -> None:

@@ -18,7 +18,7 @@ from kolors_dagster.kolors.diffsynth import (
     Transformer2DModel,
 )
 from kolors_dagster.kolors.fixed_text import fixed_text
-from kolors_dagster.kolors.fused_blocks import fuse_blocks
+from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks
 from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
 from kolors_dagster.kolors.loading import load_unet
 from kolors_dagster.kolors.lora import inject_lora, load_lora, lora_layers, remove_lora, save_lora
@@ -202,3 +202,15 @@ def test_a_gpu_predicts_and_learns_what_the_cpu_does(
     gradients = torch.autograd.grad(predict(on_gpu, there), trained, pull.to(device))
     for gradient, (name, wanted) in zip(gradients, lora_gradients(unet, inputs).items(), strict=True):
         assert relative_error(gradient.cpu(), wanted) < 1e-3, name
+
+
+def test_where_triton_builds_nothing_the_unet_goes_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not can_fuse(torch.device("cpu"))
+    if torch.cuda.is_available():
+        pytest.skip("Triton builds kernels here")
+    pytest.importorskip("triton")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    assert not can_fuse(torch.device("cuda", 7))
+    assert "the UNet goes without, slower" in caplog.text
