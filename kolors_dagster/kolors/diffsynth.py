@@ -15,6 +15,7 @@ try:
     from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
     from diffsynth.models.stable_diffusion_xl_unet import (
         GEGLU,
+        Attention,
         BasicTransformerBlock,
         ResnetBlock2D,
         SDXLUNet2DConditionModel,
@@ -28,6 +29,7 @@ finally:
 
 __all__ = [
     "GEGLU",
+    "Attention",
     "AutoWrappedLinear",
     "BasicTransformerBlock",
     "ResnetBlock2D",

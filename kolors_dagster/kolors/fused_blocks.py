@@ -15,6 +15,7 @@ from kolors_dagster.kolors.diffsynth import (
     Transformer2DModel,
 )
 from kolors_dagster.kolors.fused_functions import add_bias, add_norm, geglu, group_norm
+from kolors_dagster.kolors.packed_attention import PackedAttention, pack_weights
 from kolors_dagster.kolors.unet import KolorsUNet
 
 _log = logging.getLogger(__name__)
@@ -49,9 +50,11 @@ def fuse_blocks(unet: KolorsUNet) -> None:
     For a GPU: results differ from DiffSynth's own in rounding alone.
     """
     for module in unet.modules():
-        for fused in (_Geglu, _ResnetBlock, _TransformerBlock, _Transformer):
+        for fused in (_Geglu, _ResnetBlock, _TransformerBlock, _Transformer, PackedAttention):
             if type(module) is fused.__base__:
                 module.__class__ = fused
+        if isinstance(module, PackedAttention):
+            pack_weights(module)
     unet.conv_norm_out.__class__ = _NormSilu
     unet.conv_act = nn.Identity()  # done by the norm before it
     unet.to(memory_format=torch.channels_last)

@@ -6,8 +6,10 @@ where it is used, for only CUDA has it: elsewhere the same functions are plain P
 gradient.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional
@@ -53,6 +55,29 @@ def add_bias(x: Tensor, y: Tensor, bias: Tensor) -> Tensor:
         out: Tensor = _AddBias.apply(rows, others, bias)
         return out.permute(0, 3, 1, 2)
     return x + (y + bias[:, None, None])
+
+
+def attend(packed: Sequence[Tensor], heads: int) -> Tensor:
+    """Return attention (n, tokens, c), without a mask, over queries, keys and values.
+
+    packed: these three in order, (n, tokens, c) each, any number of them side by side in one tensor. With
+    gradients a GPU takes kernels of our own: PyTorch's either do not repeat to the bit or take twice as long.
+    """
+    if packed[0].is_cuda and torch.is_grad_enabled():
+        out: Tensor = _Attend.apply(heads, *packed)
+        return out
+    query, key, value = (part.transpose(1, 2) for part in _split_heads(packed, heads))
+    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+
+
+def _split_heads(packed: Sequence[Tensor], heads: int) -> list[Tensor]:
+    """Return views of queries, keys and values, (n, tokens, heads, c / heads)."""
+    width = sum(part.shape[-1] for part in packed) // 3
+    return [
+        piece.view(*piece.shape[:2], heads, -1)
+        for part in packed
+        for piece in torch.split(part, width, dim=-1)
+    ]
 
 
 class _Geglu(Function):
@@ -132,3 +157,26 @@ class _AddBias(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         return grads[0], grads[0], None
+
+
+class _Attend(Function):
+    @staticmethod
+    def forward(ctx: Any, heads: int, *packed: Tensor) -> Tensor:
+        from kolors_dagster.kolors.kernels import attention
+
+        out, lse = attention.attend(*_split_heads(packed, heads))
+        ctx.save_for_backward(out, lse, *packed)
+        ctx.heads = heads
+        return out.flatten(2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        from kolors_dagster.kolors.kernels import attention
+
+        out, lse, *packed = ctx.saved_tensors
+        backs = [torch.empty_like(part) for part in packed]
+        grad = grads[0].contiguous().view(out.shape)
+        attention.attend_back(
+            *_split_heads(packed, ctx.heads), out, lse, grad, *_split_heads(backs, ctx.heads)
+        )
+        return None, *backs

@@ -12,6 +12,7 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.cuda_graph import GraphedCall
 from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
+from kolors_dagster.kolors.lora_memory import LoraMemory
 from kolors_dagster.kolors.optimizers import make_optimizer, optimizer_tensors, restore_optimizer
 from kolors_dagster.kolors.streaming import is_streamed
 from kolors_dagster.kolors.training_checkpoint import Checkpoint
@@ -43,8 +44,8 @@ class LoraTraining(LightningModule):
             checkpoint_gradients(unet)
         self.recipe = recipe
         self.step = 0
-        self.trained = {name: weight for name, weight in unet.named_parameters() if weight.requires_grad}
         frozen: Tensor = unet.conv_in.weight  # no linear layer: those of a streamed UNet are on the CPU
+        self.lora = LoraMemory(unet, frozen.dtype)
         self.frozen_dtype = frozen.dtype
         self.loss_scale = choose_loss_scale(frozen.dtype)
         self.losses = torch.full((recipe.steps,), math.nan, device=frozen.device)
@@ -52,35 +53,31 @@ class LoraTraining(LightningModule):
         self._graphs: dict[torch.Size, GraphedCall] = {}
         self._streamed = is_streamed(unet)
         self._graph_memory = torch.cuda.graph_pool_handle() if frozen.is_cuda else None
-        self.optimizer = make_optimizer(recipe.optimizer, self.trained, recipe.learning_rate)
-        self.average = (
-            {name: weight.detach().clone() for name, weight in self.trained.items()}
-            if recipe.ema_decay
-            else {}
-        )
+        self.optimizer = make_optimizer(recipe.optimizer, self.lora.values, recipe.learning_rate)
+        self.average = self.lora.values.detach().clone() if recipe.ema_decay else None
 
     def training_step(self, batch: StepBatch, batch_index: int) -> None:
         """Make one optimizer step; out of memory, it is made again in smaller parts."""
         loss = None
         while loss is None:
             try:
-                self.optimizer.zero_grad(set_to_none=False)  # they stay where the graphs write them
+                self.lora.gradient.zero_()
                 loss = self._add_up_gradients(batch)
             except torch.OutOfMemoryError:
                 pass
             if loss is None:  # by now the error is gone, and what it held in memory
                 self._spare_memory()
         loss = self._average_over_processes(loss)
-        for weight in self.trained.values():
-            if self.loss_scale != 1.0 and weight.grad is not None:
-                weight.grad /= self.loss_scale
+        if self.loss_scale != 1.0:
+            self.lora.gradient /= self.loss_scale
         share = learning_rate_at(self.step, self.recipe.steps, self.recipe.warmup_steps, self.recipe.decay)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * share
         optimizer: Any = self.optimizers()
         optimizer.step()
-        for name, average in self.average.items():
-            average.lerp_(self.trained[name].detach(), 1 - (self.recipe.ema_decay or 0.0))
+        self.lora.renew_copies()
+        if self.average is not None and self.recipe.ema_decay:
+            self.average.lerp_(self.lora.values.detach(), 1 - self.recipe.ema_decay)
         self.losses[self.step] = loss
 
     def transfer_batch_to_device(self, batch: StepBatch, device: torch.device, _: int) -> StepBatch:
@@ -98,23 +95,23 @@ class LoraTraining(LightningModule):
         broken = (~self.losses[: self.step].isfinite()).nonzero()
         if len(broken):
             self._refuse(f"the loss of step {int(broken[0]) + 1} of {self.recipe.steps} is not finite")
-        lengths = torch.stack(torch._foreach_norm(list(self.trained.values())))  # one wait for all
-        if not bool(lengths.isfinite().all()):
+        if not bool(self.lora.values.isfinite().all()):
             self._refuse(f"the LoRA is not finite after step {self.step} of {self.recipe.steps}")
 
     @torch.no_grad()
     def take_average(self) -> None:
         """Put the moving average, if the recipe keeps one, in the place of the last step's weights."""
-        for name, average in self.average.items():
-            self.trained[name].copy_(average)
+        if self.average is not None:
+            self.lora.values.copy_(self.average)
+            self.lora.renew_copies()
 
     def make_checkpoint(self) -> Checkpoint:
         """Return the LoRA, its moving average, the optimizer's state and the losses so far."""
-        tensors = {"losses": self.losses[: self.step].cpu()}
-        tensors |= {f"{name}/weight": weight.detach().cpu() for name, weight in self.trained.items()}
-        tensors |= optimizer_tensors(self.optimizer, self.trained)
-        tensors |= {f"{name}/average": average.cpu() for name, average in self.average.items()}
-        return Checkpoint(self.step, tensors)
+        tensors = {"losses": self.losses[: self.step], "lora": self.lora.values.detach()}
+        if self.average is not None:
+            tensors["average"] = self.average
+        tensors |= optimizer_tensors(self.optimizer, self.lora.values)
+        return Checkpoint(self.step, {name: tensor.cpu() for name, tensor in tensors.items()})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to the state of a checkpoint."""
@@ -122,11 +119,11 @@ class LoraTraining(LightningModule):
         self.step = checkpoint.step
         self.losses[: self.step] = tensors["losses"]
         with torch.no_grad():
-            for name, weight in self.trained.items():
-                weight.copy_(tensors[f"{name}/weight"])
-            for name, average in self.average.items():
-                average.copy_(tensors[f"{name}/average"])
-        restore_optimizer(self.optimizer, self.trained, tensors, self.step)
+            self.lora.values.copy_(tensors["lora"])
+        self.lora.renew_copies()
+        if self.average is not None:
+            self.average.copy_(tensors["average"])
+        restore_optimizer(self.optimizer, self.lora.values, tensors, self.step)
 
     def _add_up_gradients(self, batch: StepBatch) -> Tensor:
         """Go forward and backward through `batch`, a part at a time; return the mean weighted loss."""
@@ -146,25 +143,22 @@ class LoraTraining(LightningModule):
     def _add_gradients(self, *part: Tensor) -> Tensor:
         loss = self._sum_losses(StepBatch(*part))
         (loss * self.loss_scale).backward()  # type: ignore[no-untyped-call]
+        self.lora.add_up_gradients()
         return loss.detach()
 
     @torch.no_grad()
     def _average_over_processes(self, loss: Tensor) -> Tensor:
-        """Average gradients and loss, in one piece, over the processes that train on a batch together.
+        """Average gradients and loss over the processes that train on a batch together.
 
         By hand, once a step, and not by Lightning's DDP: its hooks would send the gradients after each part,
         of which a process that is short of memory has more than the others, and wait for the GPU every step.
         """
         if not distributed.is_initialized():
             return loss
-        gradients = [weight.grad for weight in self.trained.values() if weight.grad is not None]
-        flat = torch.cat([loss.view(1), *(gradient.flatten() for gradient in gradients)])
-        distributed.all_reduce(flat)
-        flat /= distributed.get_world_size()
-        average, *pieces = torch.split(flat, [1, *(gradient.numel() for gradient in gradients)])
-        for gradient, piece in zip(gradients, pieces, strict=True):
-            gradient.copy_(piece.view_as(gradient))
-        return average.squeeze(0)
+        for total in (self.lora.gradient, loss):
+            distributed.all_reduce(total)
+            total /= distributed.get_world_size()
+        return loss
 
     def _sum_losses(self, batch: StepBatch) -> Tensor:
         """Return the sum over samples of the weighted mean squared error of the predicted noise."""

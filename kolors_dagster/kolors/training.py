@@ -18,7 +18,6 @@ from kolors_dagster.kolors.device_memory import free_memory, limit_memory, relea
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, save_lora
 from kolors_dagster.kolors.lora_effect import measure_lora_effect, refuse_useless_lora
-from kolors_dagster.kolors.lora_linear import speed_up_lora
 from kolors_dagster.kolors.lora_training import LoraTraining
 from kolors_dagster.kolors.memory_plan import PartSizes, choose_memory_plan
 from kolors_dagster.kolors.peak_memory import PeakMemory
@@ -32,7 +31,7 @@ from kolors_dagster.kolors.validation import Validation
 from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 # Raise it when a change makes the same inputs give another LoRA: old checkpoints are then not resumed from.
-_TRAINING_VERSION = 4
+_TRAINING_VERSION = 5
 
 
 def train_lora(
@@ -109,7 +108,6 @@ def _train(
     with PeakMemory(device) as peak:
         unet = load_unet(base_model.folder, device, dtype)
         inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed, dora=recipe.dora)
-        speed_up_lora(unet)
         training = LoraTraining(unet, recipe, gradient_checkpointing=plan.checkpoint_gradients)
         checkpoint = load_newest_checkpoint(checkpoints, key)
         if checkpoint is not None:
@@ -123,7 +121,9 @@ def _train(
         if rank:
             return None
         training.take_average()
-        effect = measure_lora_effect(unet, training.trained.values(), samples[0], samples.resolution, device)
+        effect = measure_lora_effect(
+            unet, training.lora.weights.values(), samples[0], samples.resolution, device
+        )
     refuse_useless_lora(effect, recipe.learning_rate)
     if validation:
         validation.draw(unet, recipe.steps)

@@ -20,7 +20,7 @@ from kolors_dagster.kolors.lora import (
     save_lora,
     set_lora_weight,
 )
-from kolors_dagster.kolors.lora_linear import speed_up_lora
+from kolors_dagster.kolors.lora_memory import LoraMemory
 from kolors_dagster.kolors.streaming import stream_linear_layers
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
 from kolors_dagster_tests.kolors.conftest import CPU, LORA_TARGETS, relative_error
@@ -43,17 +43,23 @@ class OneLayer(nn.Module):
             start = torch.randn(matrix[ADAPTER].weight.shape, generator=generator)
             matrix[ADAPTER].weight = nn.Parameter(start)
 
-    def results(self, x: Tensor, pull: Tensor) -> dict[str, Tensor]:
+    def results(self, x: Tensor, pull: Tensor, memory: LoraMemory | None = None) -> dict[str, Tensor]:
         """Return the output, and the gradients of x, A and B of its product with `pull`."""
         x = x.detach().clone().requires_grad_()
-        weights = {"A": self.layer.lora_A[ADAPTER].weight, "B": self.layer.lora_B[ADAPTER].weight}
         output = self.layer(x)
-        gradients = torch.autograd.grad(output, [x, *weights.values()], pull.to(output.dtype))
-        return {"output": output, "x": gradients[0], "A": gradients[1], "B": gradients[2]}
+        output.backward(pull.to(output.dtype))
+        if memory is not None:
+            memory.add_up_gradients()
+        found = {"output": output, "x": x.grad}
+        found |= {side: matrix[ADAPTER].weight.grad for side, matrix in self.sides().items()}
+        return {name: tensor for name, tensor in found.items() if tensor is not None}
+
+    def sides(self) -> dict[str, nn.ModuleDict]:
+        return {"A": self.layer.lora_A, "B": self.layer.lora_B}
 
 
-def speed_up(model: nn.Module) -> None:
-    speed_up_lora(cast(KolorsUNet, model))  # which reads no more of it than its layers
+def speed_up(model: nn.Module, dtype: torch.dtype = torch.float32) -> LoraMemory:
+    return LoraMemory(cast(KolorsUNet, model), dtype)  # which reads no more of it than its layers
 
 
 def make_x_and_pull(*rows: int) -> tuple[Tensor, Tensor]:
@@ -66,10 +72,10 @@ def make_x_and_pull(*rows: int) -> tuple[Tensor, Tensor]:
 def test_output_and_gradients_are_pefts(bias: bool, rows: tuple[int, ...]) -> None:
     by_peft = OneLayer(bias, torch.float32)
     ours = deepcopy(by_peft)
-    speed_up(ours)
+    memory = speed_up(ours)
     assert type(ours.layer) is not PeftLinear
     x, pull = make_x_and_pull(*rows)
-    found = ours.results(x, pull)
+    found = ours.results(x, pull, memory)
     for name, expected in by_peft.results(x, pull).items():
         assert found[name].shape == expected.shape and found[name].dtype == expected.dtype
         assert relative_error(found[name], expected) < 1e-6, name
@@ -78,36 +84,38 @@ def test_output_and_gradients_are_pefts(bias: bool, rows: tuple[int, ...]) -> No
 def test_what_is_no_row_after_row_in_memory_works_as_well() -> None:
     by_peft = OneLayer(True, torch.float32)
     ours = deepcopy(by_peft)
-    speed_up(ours)
+    memory = speed_up(ours)
     x, pull = make_x_and_pull(6, 5)
     x, pull = x.transpose(0, 1), pull.transpose(0, 1)
-    found = ours.results(x, pull)
+    found = ours.results(x, pull, memory)
     assert all(
         relative_error(found[name], wanted) < 1e-6 for name, wanted in by_peft.results(x, pull).items()
     )
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_gradients_are_those_of_small_differences(bias: bool) -> None:
-    model = OneLayer(bias, torch.float64)
-    speed_up(model)
-    names = ["layer.lora_A.default.weight", "layer.lora_B.default.weight"]
-    values = [model.get_parameter(name).detach().double().requires_grad_() for name in names]
-    x = make_x_and_pull(2, 3)[0].double().requires_grad_()
+def test_gradients_add_up_until_they_are_set_to_zero() -> None:
+    model = OneLayer(True, torch.float32)
+    memory = speed_up(model)
+    x, pull = make_x_and_pull(7)
+    once = {name: tensor.clone() for name, tensor in model.results(x, pull, memory).items()}
+    twice = model.results(x, pull, memory)
+    assert all(relative_error(twice[side], 2 * once[side]) < 1e-6 for side in "AB")
+    memory.gradient.zero_()
+    again = model.results(x, pull, memory)
+    assert all(torch.equal(again[side], once[side]) for side in "AB")
 
-    class Called(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = model.layer
 
-        def forward(self, x: Tensor) -> Tensor:
-            return self.layer(x)
-
-    def call(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        weights = dict(zip(names, (first, second), strict=True))
-        return torch.func.functional_call(Called(), weights, (x,))
-
-    assert torch.autograd.gradcheck(call, (x, *values))
+def test_what_is_learnt_is_seen_once_the_copies_are_renewed() -> None:
+    model = OneLayer(True, torch.bfloat16)
+    memory = speed_up(model, torch.bfloat16)
+    x = make_x_and_pull(7)[0].bfloat16()
+    before = model.layer(x)
+    with torch.no_grad():
+        memory.values *= 2
+    assert torch.equal(model.layer(x), before)
+    memory.renew_copies()
+    base = model.layer.get_base_layer()(x).float()
+    assert relative_error(model.layer(x).float() - base, 4 * (before.float() - base)) < 0.05
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -117,11 +125,11 @@ def test_in_half_precision_the_results_are_those_of_fp32_but_for_rounding(
 ) -> None:
     by_peft = OneLayer(bias, dtype)
     ours = deepcopy(by_peft)
-    speed_up(ours)
+    memory = speed_up(ours, dtype)
     reference = deepcopy(by_peft).float()
     x, pull = (tensor.to(dtype) for tensor in make_x_and_pull(64))
     expected = reference.results(x.float(), pull.float())
-    found, theirs = ours.results(x, pull), by_peft.results(x, pull)
+    found, theirs = ours.results(x, pull, memory), by_peft.results(x, pull)
     rounding = torch.finfo(dtype).eps
     for name, value in found.items():
         assert value.dtype == theirs[name].dtype == (torch.float32 if name in "AB" else dtype)
@@ -131,10 +139,11 @@ def test_in_half_precision_the_results_are_those_of_fp32_but_for_rounding(
 def test_a_frozen_input_gets_no_gradient() -> None:
     by_peft = OneLayer(True, torch.float32)
     ours = deepcopy(by_peft)
-    speed_up(ours)
+    memory = speed_up(ours)
     x, pull = make_x_and_pull(7)
     for model in (by_peft, ours):
         model.layer(x).backward(pull)
+        memory.add_up_gradients()
         assert x.grad is None and model.layer.get_base_layer().weight.grad is None
     for name, weight in by_peft.named_parameters():
         if "lora_" in name:
@@ -159,7 +168,7 @@ def put_lora_on(unet: KolorsUNet, targets: list[str]) -> None:
         weight.data += 0.05 * torch.randn(weight.shape, generator=generator)
 
 
-def predict_and_learn(unet: KolorsUNet) -> tuple[Tensor, dict[str, Tensor]]:
+def predict_and_learn(unet: KolorsUNet, memory: LoraMemory | None = None) -> tuple[Tensor, dict[str, Tensor]]:
     generator = torch.Generator().manual_seed(0)
     latents, pull = torch.randn(2, 2, 4, 8, 16, generator=generator)
     hidden_states = torch.randn(2, 16, 192, generator=generator)
@@ -167,8 +176,12 @@ def predict_and_learn(unet: KolorsUNet) -> tuple[Tensor, dict[str, Tensor]]:
     time_ids = make_time_ids(64, 128, 2, CPU, torch.float32)
     predicted = unet(latents, torch.tensor([900, 100]), hidden_states, pooled, time_ids)
     weights = {name: weight for name, weight in unet.named_parameters() if weight.requires_grad}
-    gradients = torch.autograd.grad(predicted, list(weights.values()), pull)
-    return predicted, dict(zip(weights, gradients, strict=True))
+    for weight in weights.values() if memory is None else ():
+        weight.grad = None
+    predicted.backward(pull)
+    if memory is not None:
+        memory.add_up_gradients()
+    return predicted, {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
 
 
 # The keys and values of the text alone: nothing before them learns, so their inputs need no gradient.
@@ -180,8 +193,7 @@ def test_the_unet_predicts_and_learns_as_with_peft(
     expected, gradients = predict_and_learn(unet)
     save_lora(unet, tmp_path / "before.safetensors", {})
     names = [name for name, _ in unet.named_parameters()]
-    speed_up_lora(unet)
-    predicted, found = predict_and_learn(unet)
+    predicted, found = predict_and_learn(unet, speed_up(unet))
     assert relative_error(predicted, expected) < 1e-5
     assert list(found) == list(gradients)
     for name, gradient in gradients.items():
@@ -195,7 +207,7 @@ def test_the_unet_predicts_and_learns_as_with_peft(
 def test_taken_off_the_unet_is_as_it_was(unet: KolorsUNet) -> None:
     weights = {name: tensor.clone() for name, tensor in unet.state_dict().items()}
     put_lora_on(unet, LORA_TARGETS)
-    speed_up_lora(unet)
+    speed_up(unet)
     remove_lora(unet)
     assert list(unet.state_dict()) == list(weights)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in unet.state_dict().items())
@@ -203,12 +215,12 @@ def test_taken_off_the_unet_is_as_it_was(unet: KolorsUNet) -> None:
 
 def test_convolutions_and_dora_stay_pefts(unet: KolorsUNet) -> None:
     put_lora_on(unet, LORA_TARGETS)
-    speed_up_lora(unet)
+    speed_up(unet)
     kinds = {type(layer.get_base_layer()): type(layer) for layer in lora_layers(unet).values()}
     assert kinds[nn.Conv2d] is PeftConv2d and kinds[nn.Linear] is not PeftLinear
     remove_lora(unet)
     inject_lora(unet, RANK, ALPHA, ["to_q", "to_v"], seed=3, dora=True)
-    speed_up_lora(unet)
+    speed_up(unet)
     assert {type(layer) for layer in lora_layers(unet).values()} == {PeftLinear}
 
 
@@ -217,8 +229,7 @@ def test_layers_that_are_streamed_stay_pefts(unet: KolorsUNet) -> None:
     stream_linear_layers(unet.half(), CPU, torch.float32)
     put_lora_on(unet, LORA_TARGETS)
     expected, gradients = predict_and_learn(unet)
-    speed_up_lora(unet)
-    predicted, found = predict_and_learn(unet)
+    predicted, found = predict_and_learn(unet, speed_up(unet))
     assert torch.equal(predicted, expected)
     assert all(torch.equal(found[name], gradient) for name, gradient in gradients.items())
     layers = [layer for layer in lora_layers(unet).values() if isinstance(layer.get_base_layer(), nn.Linear)]

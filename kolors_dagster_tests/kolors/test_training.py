@@ -243,7 +243,9 @@ def test_nothing_but_the_unet_is_in_memory(
     def look_around(steps: TrainingSteps, step: int) -> StepBatch:
         assert [part for part in find_encoders() if id(part) not in before] == []
         parameters = [thing for thing in gc.get_objects() if type(thing) is torch.nn.Parameter]
-        weights.append(sum(parameter.numel() for parameter in parameters))
+        # The LoRA's are views of one vector, whose last block is filled up.
+        memories = {part.untyped_storage().data_ptr(): part.untyped_storage() for part in parameters}
+        weights.append(sum(memory.nbytes() for memory in memories.values()) // 4)
         return make_batch(steps, step)
 
     gc.collect()
@@ -251,7 +253,7 @@ def test_nothing_but_the_unet_is_in_memory(
     monkeypatch.setattr(TrainingSteps, "make_batch", look_around)
     report = train(cache, base_model, tmp_path, steps=2)
     assert len(weights) == 2
-    assert max(weights) - elsewhere <= unet_size + report.trained_parameters
+    assert max(weights) - elsewhere <= unet_size + report.trained_parameters + 4096
 
 
 def find_encoders() -> list[Any]:

@@ -61,7 +61,7 @@ def train_watched(rank: int, processes: int, *arguments: Any) -> TrainingReport 
 
     def step(lora: LoraTraining, batch: StepBatch, batch_index: int) -> None:
         make_step(lora, batch, batch_index)
-        mine = torch.cat([weight.flatten() for weight in [*lora.trained.values(), lora.losses]])
+        mine = torch.cat([lora.lora.values.detach(), lora.losses])
         theirs = [torch.empty_like(mine) for _ in range(processes)]
         distributed.all_gather(theirs, mine.detach())
         assert len(batch.noise) == 2
