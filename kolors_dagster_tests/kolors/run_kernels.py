@@ -77,7 +77,7 @@ def check_group_norm(count: int, pixels: int, channels: int, silu: bool, shifts:
 
 
 def check_attention(count: int, queries: int, keys: int, heads: int, width: int, gain: float = 1.0) -> None:
-    """Compare with PyTorch in fp64; k and v lie packed, with q too where it is as long, and gradients alike."""
+    """Compare with PyTorch in fp64; k, v and, where as long, q lie packed, and so do their gradients."""
     packed, slots = (draw(count, keys, 3, heads, width) for _ in range(2))
     inputs, grads = list(packed.unbind(2)), list(slots.unbind(2))
     if queries != keys:

@@ -5,7 +5,7 @@ sum depends on which program comes first. The sizes of blocks are fixed, for oth
 order: never chosen by timing. `attention_back` has the gradients.
 """
 
-# ruff: noqa: ANN001, ANN202 (Triton has types of its own)
+# ruff: noqa: ANN001, ANN201, ANN202 (Triton has types of its own)
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
 
 # Lists of arguments by the line, not one to a line:
@@ -54,14 +54,14 @@ def load_rows(ptr, start, stride, count, rows: tl.constexpr, width: tl.constexpr
     row = start + tl.arange(0, rows)
     place = row[:, None] * stride + tl.arange(0, width)[None, :]
     if masked:
-        tile = tl.load(ptr + place, mask=(row < count)[:, None], other=0.0)
-    else:
-        tile = tl.load(ptr + place)
-    return tile
+        return tl.load(ptr + place, mask=(row < count)[:, None], other=0.0)
+    return tl.load(ptr + place)
 
 
 @triton.jit
-def store_rows(ptr, tile, start, stride, count, rows: tl.constexpr, width: tl.constexpr, masked: tl.constexpr):
+def store_rows(
+    ptr, tile, start, stride, count, rows: tl.constexpr, width: tl.constexpr, masked: tl.constexpr,
+):
     """Write what `load_rows` reads."""
     row = start + tl.arange(0, rows)
     place = row[:, None] * stride + tl.arange(0, width)[None, :]

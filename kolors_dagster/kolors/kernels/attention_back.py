@@ -1,8 +1,8 @@
 """Kernels of attention: the backward pass, which repeats to the bit for nothing is added atomically.
 
 Two kernels, at the price of computing the weights twice: one keeps queries and walks over keys (gradient for
-q), the other keeps keys and walks over queries (gradients for k and v). Where keys are so few that most of the
-GPU would idle, queries are cut into parts, whose sums a third kernel adds in order.
+q), the other keeps keys and walks over queries (gradients for k and v). Where keys are so few that most of
+the GPU would idle, queries are cut into parts, whose sums a third kernel adds in order.
 """
 
 # ruff: noqa: ANN001, ANN202 (Triton has types of its own)
@@ -125,7 +125,8 @@ def _back_to_keys(
         else:
             lse = tl.load(lse_ptr + row)
             delta = tl.load(delta_ptr + row)
-        weight = tl.exp2(tl.dot(k, tl.trans(q)) * scale - lse[None, :])  # (keys, queries), for dots take it so
+        # (keys, queries), so that the next product takes it as it lies
+        weight = tl.exp2(tl.dot(k, tl.trans(q)) * scale - lse[None, :])
         dv = tl.dot(weight.to(grad.dtype), grad, dv)
         slope = weight * (tl.dot(v, tl.trans(grad)) - delta[None, :])
         dk = tl.dot(slope.to(q.dtype), q, dk)
@@ -153,15 +154,21 @@ def _add_parts(
 
 
 def attend_back(
-    q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: Tensor, dq: Tensor, dk: Tensor, dv: Tensor
+    q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: Tensor, dq: Tensor, dk: Tensor,
+    dv: Tensor,
 ) -> None:
     """Write the gradients for q, k and v into `dq`, `dk` and `dv`, from `grad`, that for `out`.
 
     The first five are what `attention.attend` took and returned; of all tensors but lse only the last stride
     is fixed, to 1, so gradients may be slices of one that lies packed.
     """
-    count, queries, heads, width = q.shape
-    keys = k.shape[1]
+    delta = _write_dq(q, k, v, out, lse, grad, dq)
+    _write_dk_dv(q, k, v, lse, grad, delta, dk, dv)
+
+
+def _write_dq(q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: Tensor, dq: Tensor) -> Tensor:
+    """Return the sums of out · grad (n, heads, queries)."""
+    (count, queries, heads, width), keys = q.shape, k.shape[1]
     blocks = choose_blocks(FOR_QUERIES, keys)
     delta = torch.empty_like(lse)
     _back_to_queries[(triton.cdiv(queries, blocks.queries), heads, count)](
@@ -170,14 +177,20 @@ def attend_back(
         blocks.queries, blocks.keys, queries % blocks.queries != 0, keys % blocks.keys != 0,
         num_warps=blocks.warps, num_stages=blocks.stages,
     )
+    return delta
+
+
+def _write_dk_dv(
+    q: Tensor, k: Tensor, v: Tensor, lse: Tensor, grad: Tensor, delta: Tensor, dk: Tensor, dv: Tensor
+) -> None:
+    (count, queries, heads, width), keys = q.shape, k.shape[1]
     blocks = choose_blocks(FOR_KEYS, keys)
     of_a_part = _size_part(count, queries, keys, heads, blocks)
     parts = triton.cdiv(queries, of_a_part)
-    if parts > 1:
-        sums = torch.empty((2, parts, *k.shape), dtype=torch.float32, device=k.device)
-        dk_sums, dv_sums = sums.unbind()
-    else:
+    if parts == 1:
         dk_sums, dv_sums = dk[None], dv[None]
+    else:
+        dk_sums, dv_sums = torch.empty((2, parts, *k.shape), dtype=torch.float32, device=k.device)
     _back_to_keys[(triton.cdiv(keys, blocks.keys), heads, count * parts)](
         q, k, v, lse, grad, delta, dk_sums, dv_sums, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         *grad.stride()[:3], *dk_sums.stride()[:4], *dv_sums.stride()[:4], queries, keys, parts, of_a_part,
@@ -185,9 +198,9 @@ def attend_back(
         keys % blocks.keys != 0, num_warps=blocks.warps, num_stages=blocks.stages,
     )
     if parts > 1:
-        for part_sums, whole in ((dk_sums, dk), (dv_sums, dv)):
+        for sums, whole in ((dk_sums, dk), (dv_sums, dv)):
             _add_parts[(triton.cdiv(keys, _ROWS), heads, count)](
-                part_sums, whole, *whole.stride()[:3], keys, parts, k.numel(), width, _ROWS
+                sums, whole, *whole.stride()[:3], keys, parts, k.numel(), width, _ROWS
             )
 
 
