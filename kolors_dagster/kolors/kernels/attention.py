@@ -21,12 +21,22 @@ from torch import Tensor
 
 
 class Blocks(NamedTuple):
-    """How a kernel cuts its work: queries and keys in a block, warps in a program, blocks loaded at once."""
+    """How a kernel cuts its work: queries and keys in a block, warps in a program, blocks loaded at once.
+
+    With fewer `registers` to a thread than the compiler would take, more programs fit a multiprocessor, and
+    one multiplies while another takes powers.
+    """
 
     queries: int
     keys: int
     warps: int
     stages: int
+    registers: int | None = None
+
+    @property
+    def options(self) -> dict[str, int | None]:
+        """What a kernel's launch takes."""
+        return {"num_warps": self.warps, "num_stages": self.stages, "maxnreg": self.registers}
 
 
 Table = tuple[tuple[int, Blocks], ...]  # each with the most keys that it is for
@@ -134,6 +144,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     _attend[(triton.cdiv(queries, blocks.queries), heads, count)](
         q, k, v, out, lse, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *out.stride()[:3], queries,
         keys, scale_of(width), width, blocks.queries, blocks.keys, queries % blocks.queries != 0,
-        keys % blocks.keys != 0, num_warps=blocks.warps, num_stages=blocks.stages,
+        keys % blocks.keys != 0, **blocks.options,
     )
     return out, lse

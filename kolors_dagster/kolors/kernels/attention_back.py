@@ -175,7 +175,7 @@ def _write_dq(q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: T
         q, k, v, out, lse, grad, dq, delta, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         *out.stride()[:3], *grad.stride()[:3], *dq.stride()[:3], queries, keys, scale_of(width), width,
         blocks.queries, blocks.keys, queries % blocks.queries != 0, keys % blocks.keys != 0,
-        num_warps=blocks.warps, num_stages=blocks.stages,
+        **blocks.options,
     )
     return delta
 
@@ -195,7 +195,7 @@ def _write_dk_dv(
         q, k, v, lse, grad, delta, dk_sums, dv_sums, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         *grad.stride()[:3], *dk_sums.stride()[:4], *dv_sums.stride()[:4], queries, keys, parts, of_a_part,
         scale_of(width), width, blocks.queries, blocks.keys, queries % blocks.queries != 0,
-        keys % blocks.keys != 0, num_warps=blocks.warps, num_stages=blocks.stages,
+        keys % blocks.keys != 0, **blocks.options,
     )
     if parts > 1:
         for sums, whole in ((dk_sums, dk), (dv_sums, dv)):
