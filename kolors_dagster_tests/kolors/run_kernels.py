@@ -1,6 +1,7 @@
 """Run by test_kernels under TRITON_INTERPRET=1: every kernel, as the UNet calls it on a GPU, and PyTorch."""
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kolors_dagster.kolors import fused_functions as fused
+from kolors_dagster.kolors.kernels.attention import attend
+from kolors_dagster.kolors.kernels.attention_back import attend_back
 
 GENERATOR = torch.Generator().manual_seed(0)
 GROUPS, EPS = 32, 1e-5
@@ -73,6 +76,27 @@ def check_group_norm(count: int, pixels: int, channels: int, silu: bool, shifts:
     check("group norm", lambda x, s: ours(x, s, GROUPS, weight, bias, EPS, silu), norm, x, shift)
 
 
+def check_attention(count: int, queries: int, keys: int, heads: int, width: int, gain: float = 1.0) -> None:
+    """Compare with PyTorch in fp64; k, v and, where as long, q lie packed, and so do their gradients."""
+    packed, slots = (draw(count, keys, 3, heads, width) for _ in range(2))
+    inputs, grads = list(packed.unbind(2)), list(slots.unbind(2))
+    if queries != keys:
+        inputs[0], grads[0] = (draw(count, queries, heads, width) for _ in range(2))
+    inputs[0].mul_(gain)
+    grad = draw(count, heads, queries, width).transpose(1, 2)  # of other strides than `out`
+    out, lse = attend(*inputs)
+    attend_back(*inputs, out, lse, grad, *grads)
+    wide = [value.double().transpose(1, 2).requires_grad_() for value in inputs]
+    expected = functional.scaled_dot_product_attention(*wide)
+    expected.backward(grad.double().transpose(1, 2))
+    scores = wide[0].detach() @ wide[1].detach().mT / math.sqrt(width)
+    sought = [expected, *(value.grad for value in wide)]
+    for mine, right in zip((out, *grads), sought, strict=True):
+        torch.testing.assert_close(mine.double(), right.transpose(1, 2), rtol=1e-4, atol=2e-5 * gain)
+    torch.testing.assert_close(lse.double(), scores.logsumexp(-1) / math.log(2), rtol=1e-5, atol=1e-5)
+    print("attention")
+
+
 check_pointwise()
 check_layer_norm(None)
 check_layer_norm(draw(7, 160))
@@ -80,3 +104,8 @@ sizes = ((2, 96, 160), (1, 9, 64))  # several parts and channel blocks; fewer pi
 for size, (silu, shifts) in itertools.product(sizes, ((True, True), (True, False), (False, False))):
     check_group_norm(*size, silu, shifts)
 check_group_norm(1, 144, 320, True, True)
+check_attention(2, 256, 256, 2, 64)  # whole blocks
+check_attention(2, 91, 91, 3, 16)  # fewer tokens than a block, odd
+check_attention(1, 301, 301, 1, 32)  # whole blocks and a rest
+check_attention(2, 330, 77, 2, 16)  # queries in parts, the last one shorter
+check_attention(1, 70, 1, 2, 16, gain=400.0)  # scores whose powers overflow, and keys past the end
