@@ -5,6 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.device import choose_device, choose_dtype, make_repeatable, wait_for
 from kolors_dagster.kolors.device_memory import free_memory, limit_memory, release_memory
 from kolors_dagster.kolors.embedding_store import EmbeddingStore
+from kolors_dagster.kolors.fp8_layers import FP8, fp8_layers, no_room_for_fp8
 from kolors_dagster.kolors.memory_plan import PartSizes, choose_memory_plan
 from kolors_dagster.kolors.merged_lora import MergedLora
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
@@ -39,7 +41,8 @@ class KolorsBundle:
     `plan` says how much is in memory at a time; it is chosen from what is free, or within `memory_gib`, and
     `memory_plan` may fix whether UNet and VAE stay. The text encoder, the largest part, is loaded for texts
     that were never encoded before, and never beside the UNet. `calls` counts what was computed:
-    `text_encoder` and `vae` by text and picture, `unet` by forward pass, `loads` by part.
+    `text_encoder` and `vae` by text and picture, `unet` by forward pass, `loads` by part. `fp8`: the UNet's
+    large products are computed in 8 bits, all else in `dtype`. Raises UserError for what cannot be had.
     """
 
     def __init__(
@@ -54,11 +57,15 @@ class KolorsBundle:
         make_repeatable()
         self.base_model = base_model
         self.device = choose_device(device)
-        self.dtype = choose_dtype(self.device, dtype)
+        chosen = choose_dtype(self.device, dtype)
+        self.fp8 = chosen == FP8
+        self.dtype = torch.bfloat16 if self.fp8 else chosen
         limit_memory(self.device, memory_gib)
-        sizes = PartSizes.of(base_model.sizes, self.dtype.itemsize)
+        sizes = PartSizes.of(base_model.sizes, self.dtype.itemsize, fp8=self.fp8)
         free = free_memory(self.device)
         self.plan = choose_memory_plan(free, sizes, base_model.default_size, batch_size, memory_plan)
+        if self.fp8 and self.plan.stream_unet is not None:
+            raise no_room_for_fp8()
         self.batch_size = self.plan.batch_size
         _log.info("%.1f GiB free: %s", free / 2**30, self.plan.describe())
         self.calls: Counter[str] = Counter()
@@ -156,7 +163,8 @@ class KolorsBundle:
             unet = self._part("unet", partial(loading.load_unet, stream=self.plan.stream_unet))
             self._merge(unet, lora, first.lora_weight)
             loaded = time.perf_counter()
-            with PeakMemory(self.device) as memory:
+            layers = fp8_layers(unet) if self.fp8 else nullcontext()
+            with PeakMemory(self.device) as memory, layers:
                 latents = sample_latents(
                     unet,
                     schedule,

@@ -6,7 +6,13 @@ import torch
 
 from kolors_dagster.errors import UserError
 
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_DTYPES = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp8": torch.float8_e4m3fn,
+}
+_FP8_CAPABILITY = (8, 9)
 
 
 def choose_device(requested: str = "auto") -> torch.device:
@@ -53,15 +59,27 @@ def count_devices(device: torch.device, requested: int | str = "auto") -> int:
 
 
 def choose_dtype(device: torch.device, requested: str = "auto") -> torch.dtype:
-    """Return the arithmetic asked for (fp32, fp16, bf16), or with `auto` fp16 on a GPU and fp32 on a CPU.
+    """Return the arithmetic asked for: fp32, fp16, bf16, fp8, or with `auto` fp16 on a GPU, fp32 on a CPU.
 
-    fp16 is how Kolors' weights ship; the CPU has no fast fp16, and the small model is small in fp32 too.
+    fp16 is how Kolors' weights ship; the CPU has no fast fp16, and the small model is small in fp32 too. fp8
+    is that of the UNet's large products while it draws: see `kolors.fp8_layers`; the rest is bf16 with it.
+    Raises UserError for another word, and for fp8 where the device has none.
     """
     if requested == "auto":
         return torch.float32 if device.type == "cpu" else torch.float16
     if requested not in _DTYPES:
         raise UserError(f"dtype {requested!r} is not known", f"write auto, {', '.join(_DTYPES)}")
+    if requested == "fp8" and not _has_fp8(device):
+        raise UserError(
+            f"dtype fp8 asked for, but {device} has none: GPUs of compute capability 8.9 and later have it "
+            "(GeForce RTX 40 and 50, L4, L40, H100, H200, B200)",
+            "write dtype: auto" if device.type == "cpu" else "write dtype: bf16",
+        )
     return _DTYPES[requested]
+
+
+def _has_fp8(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= _FP8_CAPABILITY
 
 
 def make_repeatable() -> None:

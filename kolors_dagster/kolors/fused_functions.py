@@ -171,12 +171,12 @@ class _Attend(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        from kolors_dagster.kolors.kernels import attention
+        from kolors_dagster.kolors.kernels import attention_back
 
         out, lse, *packed = ctx.saved_tensors
         backs = [torch.empty_like(part) for part in packed]
         grad = grads[0].contiguous().view(out.shape)
-        attention.attend_back(
+        attention_back.attend_back(
             *_split_heads(packed, ctx.heads), out, lse, grad, *_split_heads(backs, ctx.heads)
         )
         return None, *backs

@@ -25,6 +25,8 @@ _TRAINING_WORK = 6.0 * _GIB
 # Beside a streamed UNet: the layer on its way, 0.05 GiB, the one that came before it, and gaps.
 _SLACK = 0.5 * _GIB
 
+_FP8_COPY = 0.36  # what fp8 takes beside the UNet's weights while it draws, as a part of them in bf16
+
 _FULL_SIDE = 1024
 _FULL_TEXT, _FULL_UNET, _FULL_VAE = 11.6 * _GIB, 4.8 * _GIB, 0.32 * _GIB
 
@@ -38,16 +40,16 @@ class PartSizes:
     vae: float
 
     @classmethod
-    def of(cls, file_sizes: Mapping[str, int], itemsize: int) -> "PartSizes":
+    def of(cls, file_sizes: Mapping[str, int], itemsize: int, *, fp8: bool = False) -> "PartSizes":
         """Return them for `BaseModel.sizes`, whose files are fp16, in an arithmetic of `itemsize` bytes.
 
-        The VAE counts as fp32, in which all but one are computed.
+        The VAE counts as fp32, in which all but one are computed; with `fp8` the UNet has its 8-bit copy.
         """
         text, unet, vae = (
             sum(size for name, size in file_sizes.items() if name.startswith(f"{part}/")) / 2
             for part in ("text_encoder", "unet", "vae")
         )
-        return cls(text * itemsize, unet * itemsize, vae * 4)
+        return cls(text * itemsize, unet * itemsize * (1 + _FP8_COPY if fp8 else 1), vae * 4)
 
 
 @dataclass(frozen=True)

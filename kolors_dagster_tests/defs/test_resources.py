@@ -1,5 +1,6 @@
 import dagster as dg
 import pytest
+import torch
 
 from kolors_dagster.definitions import defs
 from kolors_dagster.defs.resources import KolorsResource, model_kept
@@ -41,3 +42,12 @@ def test_the_launchpad_takes_a_word_or_a_number_of_devices() -> None:
     assert counted == [1, 1, 2]
     with pytest.raises(UserError, match="'both' is not a number of devices"):
         KolorsResource(device="cpu", devices="both").device_count()
+
+
+def test_fp8_is_recorded_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    names = [KolorsResource(device="cuda", dtype=dtype).dtype_name() for dtype in ("bf16", "fp8")]
+    assert names == ["bfloat16", "float8_e4m3fn"]
+    with pytest.raises(UserError, match="cpu has none"):
+        KolorsResource(device="cpu", dtype="fp8").dtype_name()

@@ -208,6 +208,41 @@ def test_the_lora_acts_by_its_weight_and_is_gone_after(model: BaseModel, lora_fi
     assert np.array_equal(draw(bundle, [REQUEST])[1], bare)
 
 
+@pytest.fixture
+def fp8_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU multiplies in 8 bits too, only slowly."""
+    monkeypatch.setattr(bundle_module, "choose_dtype", lambda device, dtype: torch.float8_e4m3fn)
+
+
+@pytest.mark.usefixtures("fp8_everywhere")
+def test_fp8_draws_nearly_what_bf16_does_and_loses_no_weight(model: BaseModel, lora_file: Path) -> None:
+    bundle = KolorsBundle(model, "cpu", "fp8")
+    assert bundle.dtype == torch.bfloat16
+    drawn, with_lora, again = (draw(bundle, make_requests(2), lora) for lora in (None, lora_file, None))
+    bundle.fp8 = False
+    expected = draw(bundle, make_requests(2))
+    for number in expected:
+        assert np.array_equal(drawn[number], again[number])
+        assert not np.array_equal(drawn[number], with_lora[number])
+        difference = np.abs(drawn[number].astype(float) - expected[number])
+        assert 0 < difference.mean() < 4
+
+
+@pytest.mark.usefixtures("fp8_everywhere")
+def test_fp8_is_refused_where_the_unet_does_not_fit_whole(
+    model: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(*arguments: Any) -> Tensor:
+        raise torch.OutOfMemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="write dtype: bf16"):
+        patch.setattr(KolorsUNet, "forward", without_memory)
+        draw(KolorsBundle(model, "cpu", "fp8"), make_requests(2))
+    monkeypatch.setattr(bundle_module, "free_memory", lambda device: 10_000_000)
+    with pytest.raises(UserError, match="write dtype: bf16"):
+        KolorsBundle(model, "cpu", "fp8")
+
+
 def test_a_text_that_is_cut_is_told(model: BaseModel, caplog: pytest.LogCaptureFixture) -> None:
     draw(KolorsBundle(model, "cpu"), [replace(REQUEST, prompt="很长的故事，" * 100, steps=1)])
     assert "256 tokens" in caplog.text

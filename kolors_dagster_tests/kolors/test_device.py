@@ -48,3 +48,21 @@ def test_dtypes() -> None:
     assert choose_dtype(cpu, "bf16") == torch.bfloat16
     with pytest.raises(UserError, match="int8"):
         choose_dtype(cpu, "int8")
+
+
+@pytest.mark.parametrize(
+    ("capability", "has_fp8"), [((8, 0), False), ((8, 6), False), ((8, 9), True), ((12, 0), True)]
+)
+def test_fp8_is_for_the_gpus_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], has_fp8: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    cuda = torch.device("cuda")
+    if has_fp8:
+        assert choose_dtype(cuda, "fp8") == torch.float8_e4m3fn
+    else:
+        with pytest.raises(UserError, match=r"(?s)8\.9 and later.*write dtype: bf16"):
+            choose_dtype(cuda, "fp8")
+    for device, fix in (("cpu", "auto"), ("mps", "bf16")):
+        with pytest.raises(UserError, match=rf"(?s){device} has none.*write dtype: {fix}"):
+            choose_dtype(torch.device(device), "fp8")

@@ -79,6 +79,15 @@ def test_a_person_can_say_what_becomes_of_unet_and_vae() -> None:
         plan(16, requested="huge")
 
 
+def test_fp8_takes_room_beside_the_unet() -> None:
+    files = {"unet/diffusion_pytorch_model.fp16.safetensors": int(4.8 * GIB)}
+    sizes = PartSizes.of(files, itemsize=2, fp8=True)
+    assert sizes.unet - PartSizes.of(files, itemsize=2).unet == pytest.approx(1.73 * GIB, rel=0.01)
+    eight = replace(KOLORS, unet=sizes.unet)
+    assert choose_memory_plan(8 * GIB, KOLORS, 1024).stream_unet is None
+    assert choose_memory_plan(8 * GIB, eight, 1024).stream_unet is not None
+
+
 def test_smaller_pictures_take_less() -> None:
     small = choose_memory_plan(8 * GIB, KOLORS, 512)
     assert small.batch_size == 8 and not small.checkpoint_gradients
