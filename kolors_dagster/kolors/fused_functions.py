@@ -176,7 +176,6 @@ class _Attend(Function):
         out, lse, *packed = ctx.saved_tensors
         backs = [torch.empty_like(part) for part in packed]
         grad = grads[0].contiguous().view(out.shape)
-        attention_back.attend_back(
-            *_split_heads(packed, ctx.heads), out, lse, grad, *_split_heads(backs, ctx.heads)
-        )
+        query, key, value = _split_heads(packed, ctx.heads)
+        attention_back.attend_back(query, key, value, out, lse, grad, *_split_heads(backs, ctx.heads))
         return None, *backs

@@ -10,13 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from kolors_dagster.kolors import fused_functions as fused
-<<<<<<< HEAD
-from kolors_dagster.kolors.kernels.attention import attend
-from kolors_dagster.kolors.kernels.attention_back import attend_back
-=======
 from kolors_dagster.kolors.fp8_layers import FP8, quantize_rows
 from kolors_dagster.kolors.kernels import quantize
->>>>>>> fp8
+from kolors_dagster.kolors.kernels.attention import attend
+from kolors_dagster.kolors.kernels.attention_back import attend_back
 
 GENERATOR = torch.Generator().manual_seed(0)
 GROUPS, EPS = 32, 1e-5
@@ -81,7 +78,6 @@ def check_group_norm(count: int, pixels: int, channels: int, silu: bool, shifts:
     check("group norm", lambda x, s: ours(x, s, GROUPS, weight, bias, EPS, silu), norm, x, shift)
 
 
-<<<<<<< HEAD
 def check_attention(count: int, queries: int, keys: int, heads: int, width: int, gain: float = 1.0) -> None:
     """Compare with PyTorch in fp64; k, v and, where as long, q lie packed, and so do their gradients."""
     packed, slots = (draw(count, keys, 3, heads, width) for _ in range(2))
@@ -101,7 +97,8 @@ def check_attention(count: int, queries: int, keys: int, heads: int, width: int,
         torch.testing.assert_close(mine.double(), right.transpose(1, 2), rtol=1e-4, atol=2e-5 * gain)
     torch.testing.assert_close(lse.double(), scores.logsumexp(-1) / math.log(2), rtol=1e-5, atol=1e-5)
     print("attention")
-=======
+
+
 def check_quantize(dtype: torch.dtype, gated: bool) -> None:
     x = (draw(5, 8, 2 * 96) * torch.logspace(-4, 4, 8)[:, None]).to(dtype)
     x[3, 2] = 0
@@ -115,7 +112,6 @@ def check_quantize(dtype: torch.dtype, gated: bool) -> None:
     x[4, 7, 5] = torch.nan
     assert quantize.quantize_rows(x, FP8, 1e-12, gated)[1].isinf().sum() == 1
     print("quantize")
->>>>>>> fp8
 
 
 check_pointwise()
@@ -125,14 +121,11 @@ sizes = ((2, 96, 160), (1, 9, 64))  # several parts and channel blocks; fewer pi
 for size, (silu, shifts) in itertools.product(sizes, ((True, True), (True, False), (False, False))):
     check_group_norm(*size, silu, shifts)
 check_group_norm(1, 144, 320, True, True)
-<<<<<<< HEAD
 check_attention(2, 256, 256, 2, 64)  # whole blocks
 check_attention(2, 91, 91, 3, 16)  # fewer tokens than a block, odd
 check_attention(1, 301, 301, 1, 32)  # whole blocks and a rest
 check_attention(2, 330, 77, 2, 16)  # queries in parts, the last one shorter
 check_attention(1, 70, 1, 2, 16, gain=400.0)  # scores whose powers overflow, and keys past the end
-=======
 for gates in (False, True):
     check_quantize(torch.float32, gates)
     check_quantize(torch.bfloat16, gates)
->>>>>>> fp8
