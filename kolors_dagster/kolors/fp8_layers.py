@@ -20,8 +20,8 @@ from kolors_dagster.kolors.streaming import is_streamed
 from kolors_dagster.kolors.unet import KolorsUNet
 
 FP8 = torch.float8_e4m3fn
-LEAST_OUTPUTS = 1024
-"""Of an input, for its products to gain more than its pass over memory costs (760 by an H100's figures)."""
+LEAST_OUTPUTS = 1536
+"""Of an input, for its products to gain more than its pass over memory costs (measured on an H100)."""
 _MULTIPLE = 16  # what both sides of a weight must be of
 _SMALLEST = 1e-12  # what the largest value of a row counts as at least, for a row of zeros
 

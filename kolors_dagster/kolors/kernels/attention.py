@@ -11,46 +11,14 @@ order: never chosen by timing. `attention_back` has the gradients.
 # Lists of arguments by the line, not one to a line:
 # fmt: off
 import math
-import sys
-from typing import NamedTuple
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-
-class Blocks(NamedTuple):
-    """How a kernel cuts its work: queries and keys in a block, warps in a program, blocks loaded at once.
-
-    With fewer `registers` to a thread than the compiler would take, more programs fit a multiprocessor, and
-    one multiplies while another takes powers.
-    """
-
-    queries: int
-    keys: int
-    warps: int
-    stages: int
-    registers: int | None = None
-
-    @property
-    def options(self) -> dict[str, int | None]:
-        """What a kernel's launch takes."""
-        return {"num_warps": self.warps, "num_stages": self.stages, "maxnreg": self.registers}
-
-
-Table = tuple[tuple[int, Blocks], ...]  # each with the most keys that it is for
-
-FORWARD: Table = (
-    (256, Blocks(128, 64, 4, 3)),
-    (1024, Blocks(128, 64, 4, 3)),
-    (sys.maxsize, Blocks(128, 64, 4, 3)),
-)
-
-
-def choose_blocks(table: Table, keys: int) -> Blocks:
-    """Return the table's blocks for so many keys."""
-    return next(blocks for most, blocks in table if keys <= most)
+BLOCK = 64  # queries and keys at a time: of what was tried on an H100, best or nearly so for every shape
+OPTIONS = {"num_warps": 4, "num_stages": 3}
 
 
 def scale_of(head_dim: int) -> float:
@@ -103,29 +71,29 @@ def _take_keys(
 def _attend(
     q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr, q_picture, q_row, q_head, k_picture, k_row, k_head, v_picture,
     v_row, v_head, out_picture, out_row, out_head, queries, keys, scale, width: tl.constexpr,
-    block_queries: tl.constexpr, block_keys: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
+    block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
 ):
-    first, head = tl.program_id(0) * block_queries, tl.program_id(1)
+    first, head = tl.program_id(0) * block, tl.program_id(1)
     picture = tl.program_id(2).to(tl.int64)
     k_ptr += picture * k_picture + head * k_head
     v_ptr += picture * v_picture + head * v_head
     q_ptr += picture * q_picture + head * q_head
-    q = load_rows(q_ptr, first, q_row, queries, block_queries, width, odd_queries)
-    out = tl.zeros((block_queries, width), tl.float32)
-    top = tl.full((block_queries,), float("-inf"), tl.float32)
-    total = tl.zeros((block_queries,), tl.float32)
-    whole = keys // block_keys * block_keys
-    for start in range(0, whole, block_keys):
+    q = load_rows(q_ptr, first, q_row, queries, block, width, odd_queries)
+    out = tl.zeros((block, width), tl.float32)
+    top = tl.full((block,), float("-inf"), tl.float32)
+    total = tl.zeros((block,), tl.float32)
+    whole = keys // block * block
+    for start in range(0, whole, block):
         out, top, total = _take_keys(
-            q, k_ptr, v_ptr, k_row, v_row, keys, start, out, top, total, scale, width, block_keys, False
+            q, k_ptr, v_ptr, k_row, v_row, keys, start, out, top, total, scale, width, block, False
         )
     if odd_keys:
         out, top, total = _take_keys(
-            q, k_ptr, v_ptr, k_row, v_row, keys, whole, out, top, total, scale, width, block_keys, True
+            q, k_ptr, v_ptr, k_row, v_row, keys, whole, out, top, total, scale, width, block, True
         )
     out_ptr += picture * out_picture + head * out_head
-    store_rows(out_ptr, out / total[:, None], first, out_row, queries, block_queries, width, odd_queries)
-    row = first + tl.arange(0, block_queries)
+    store_rows(out_ptr, out / total[:, None], first, out_row, queries, block, width, odd_queries)
+    row = first + tl.arange(0, block)
     lse_ptr += (picture * tl.num_programs(1) + head) * queries
     tl.store(lse_ptr + row, top + tl.log2(total), mask=row < queries)
 
@@ -138,12 +106,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """
     count, queries, heads, width = q.shape
     keys = k.shape[1]
-    blocks = choose_blocks(FORWARD, keys)
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     lse = torch.empty((count, heads, queries), dtype=torch.float32, device=q.device)
-    _attend[(triton.cdiv(queries, blocks.queries), heads, count)](
+    _attend[(triton.cdiv(queries, BLOCK), heads, count)](
         q, k, v, out, lse, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *out.stride()[:3], queries,
-        keys, scale_of(width), width, blocks.queries, blocks.keys, queries % blocks.queries != 0,
-        keys % blocks.keys != 0, **blocks.options,
+        keys, scale_of(width), width, BLOCK, queries % BLOCK != 0, keys % BLOCK != 0, **OPTIONS,
     )
     return out, lse

@@ -10,32 +10,13 @@ the GPU would idle, queries are cut into parts, whose sums a third kernel adds i
 
 # Lists of arguments by the line, not one to a line:
 # fmt: off
-import sys
-
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from kolors_dagster.kolors.kernels.attention import (
-    Blocks,
-    Table,
-    choose_blocks,
-    load_rows,
-    scale_of,
-    store_rows,
-)
+from kolors_dagster.kolors.kernels.attention import BLOCK, OPTIONS, load_rows, scale_of, store_rows
 
-FOR_QUERIES: Table = (
-    (256, Blocks(128, 64, 4, 3)),
-    (1024, Blocks(128, 64, 4, 3)),
-    (sys.maxsize, Blocks(128, 64, 4, 3)),
-)
-FOR_KEYS: Table = (
-    (256, Blocks(64, 128, 8, 3)),
-    (1024, Blocks(64, 128, 8, 3)),
-    (sys.maxsize, Blocks(64, 128, 8, 3)),
-)
 FEWEST_PROGRAMS = 132  # as many as an H100 has multiprocessors
 _ROWS = 32  # that one program adds up
 
@@ -62,10 +43,10 @@ def _back_to_queries(
     q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr, grad_ptr, dq_ptr, delta_ptr, q_picture, q_row, q_head, k_picture,
     k_row, k_head, v_picture, v_row, v_head, out_picture, out_row, out_head, grad_picture, grad_row,
     grad_head, dq_picture, dq_row, dq_head, queries, keys, scale, width: tl.constexpr,
-    block_queries: tl.constexpr, block_keys: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
+    block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
 ):
     """Write the gradient for q, and each query's sum of out · grad, which `_back_to_keys` takes."""
-    first, head = tl.program_id(0) * block_queries, tl.program_id(1)
+    first, head = tl.program_id(0) * block, tl.program_id(1)
     picture = tl.program_id(2).to(tl.int64)
     k_ptr += picture * k_picture + head * k_head
     v_ptr += picture * v_picture + head * v_head
@@ -73,25 +54,25 @@ def _back_to_queries(
     out_ptr += picture * out_picture + head * out_head
     grad_ptr += picture * grad_picture + head * grad_head
     dq_ptr += picture * dq_picture + head * dq_head
-    each = (picture * tl.num_programs(1) + head) * queries + first + tl.arange(0, block_queries)
-    inside = first + tl.arange(0, block_queries) < queries
-    grad = load_rows(grad_ptr, first, grad_row, queries, block_queries, width, odd_queries)
-    out = load_rows(out_ptr, first, out_row, queries, block_queries, width, odd_queries)
+    each = (picture * tl.num_programs(1) + head) * queries + first + tl.arange(0, block)
+    inside = first + tl.arange(0, block) < queries
+    grad = load_rows(grad_ptr, first, grad_row, queries, block, width, odd_queries)
+    out = load_rows(out_ptr, first, out_row, queries, block, width, odd_queries)
     delta = tl.sum(out.to(tl.float32) * grad.to(tl.float32), 1)
     tl.store(delta_ptr + each, delta, mask=inside)
-    q = load_rows(q_ptr, first, q_row, queries, block_queries, width, odd_queries)
+    q = load_rows(q_ptr, first, q_row, queries, block, width, odd_queries)
     lse = tl.load(lse_ptr + each, mask=inside, other=0.0)
-    dq = tl.zeros((block_queries, width), tl.float32)
-    whole = keys // block_keys * block_keys
-    for start in range(0, whole, block_keys):
+    dq = tl.zeros((block, width), tl.float32)
+    whole = keys // block * block
+    for start in range(0, whole, block):
         dq = _take_keys(
-            q, grad, k_ptr, v_ptr, k_row, v_row, keys, start, dq, lse, delta, scale, width, block_keys, False
+            q, grad, k_ptr, v_ptr, k_row, v_row, keys, start, dq, lse, delta, scale, width, block, False
         )
     if odd_keys:
         dq = _take_keys(
-            q, grad, k_ptr, v_ptr, k_row, v_row, keys, whole, dq, lse, delta, scale, width, block_keys, True
+            q, grad, k_ptr, v_ptr, k_row, v_row, keys, whole, dq, lse, delta, scale, width, block, True
         )
-    store_rows(dq_ptr, dq * (scale * _LN2), first, dq_row, queries, block_queries, width, odd_queries)
+    store_rows(dq_ptr, dq * (scale * _LN2), first, dq_row, queries, block, width, odd_queries)
 
 
 @triton.jit
@@ -99,11 +80,10 @@ def _back_to_keys(
     q_ptr, k_ptr, v_ptr, lse_ptr, grad_ptr, delta_ptr, dk_ptr, dv_ptr, q_picture, q_row, q_head, k_picture,
     k_row, k_head, v_picture, v_row, v_head, grad_picture, grad_row, grad_head, dk_part, dk_picture, dk_row,
     dk_head, dv_part, dv_picture, dv_row, dv_head, queries, keys, parts, of_a_part, scale,
-    width: tl.constexpr, block_queries: tl.constexpr, block_keys: tl.constexpr, odd_queries: tl.constexpr,
-    odd_keys: tl.constexpr,
+    width: tl.constexpr, block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
 ):
     """Write the gradients for k and v, or what one part of the queries adds to them."""
-    first, head = tl.program_id(0) * block_keys, tl.program_id(1)
+    first, head = tl.program_id(0) * block, tl.program_id(1)
     picture, part = (tl.program_id(2) // parts).to(tl.int64), tl.program_id(2) % parts
     q_ptr += picture * q_picture + head * q_head
     grad_ptr += picture * grad_picture + head * grad_head
@@ -111,14 +91,14 @@ def _back_to_keys(
     delta_ptr += (picture * tl.num_programs(1) + head) * queries
     k_ptr += picture * k_picture + head * k_head
     v_ptr += picture * v_picture + head * v_head
-    k = load_rows(k_ptr, first, k_row, keys, block_keys, width, odd_keys)
-    v = load_rows(v_ptr, first, v_row, keys, block_keys, width, odd_keys)
-    dk = tl.zeros((block_keys, width), tl.float32)
-    dv = tl.zeros((block_keys, width), tl.float32)
-    for start in range(part * of_a_part, tl.minimum((part + 1) * of_a_part, queries), block_queries):
-        q = load_rows(q_ptr, start, q_row, queries, block_queries, width, odd_queries)
-        grad = load_rows(grad_ptr, start, grad_row, queries, block_queries, width, odd_queries)
-        row = start + tl.arange(0, block_queries)
+    k = load_rows(k_ptr, first, k_row, keys, block, width, odd_keys)
+    v = load_rows(v_ptr, first, v_row, keys, block, width, odd_keys)
+    dk = tl.zeros((block, width), tl.float32)
+    dv = tl.zeros((block, width), tl.float32)
+    for start in range(part * of_a_part, tl.minimum((part + 1) * of_a_part, queries), block):
+        q = load_rows(q_ptr, start, q_row, queries, block, width, odd_queries)
+        grad = load_rows(grad_ptr, start, grad_row, queries, block, width, odd_queries)
+        row = start + tl.arange(0, block)
         if odd_queries:  # queries past the end add nothing, for q, grad and delta are zero there
             lse = tl.load(lse_ptr + row, mask=row < queries, other=0.0)
             delta = tl.load(delta_ptr + row, mask=row < queries, other=0.0)
@@ -132,8 +112,8 @@ def _back_to_keys(
         dk = tl.dot(slope.to(q.dtype), q, dk)
     dk_ptr += part.to(tl.int64) * dk_part + picture * dk_picture + head * dk_head
     dv_ptr += part.to(tl.int64) * dv_part + picture * dv_picture + head * dv_head
-    store_rows(dk_ptr, dk * (scale * _LN2), first, dk_row, keys, block_keys, width, odd_keys)
-    store_rows(dv_ptr, dv, first, dv_row, keys, block_keys, width, odd_keys)
+    store_rows(dk_ptr, dk * (scale * _LN2), first, dk_row, keys, block, width, odd_keys)
+    store_rows(dv_ptr, dv, first, dv_row, keys, block, width, odd_keys)
 
 
 @triton.jit
@@ -169,13 +149,11 @@ def attend_back(
 def _write_dq(q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: Tensor, dq: Tensor) -> Tensor:
     """Return the sums of out · grad (n, heads, queries)."""
     (count, queries, heads, width), keys = q.shape, k.shape[1]
-    blocks = choose_blocks(FOR_QUERIES, keys)
     delta = torch.empty_like(lse)
-    _back_to_queries[(triton.cdiv(queries, blocks.queries), heads, count)](
+    _back_to_queries[(triton.cdiv(queries, BLOCK), heads, count)](
         q, k, v, out, lse, grad, dq, delta, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         *out.stride()[:3], *grad.stride()[:3], *dq.stride()[:3], queries, keys, scale_of(width), width,
-        blocks.queries, blocks.keys, queries % blocks.queries != 0, keys % blocks.keys != 0,
-        **blocks.options,
+        BLOCK, queries % BLOCK != 0, keys % BLOCK != 0, **OPTIONS,
     )
     return delta
 
@@ -184,18 +162,16 @@ def _write_dk_dv(
     q: Tensor, k: Tensor, v: Tensor, lse: Tensor, grad: Tensor, delta: Tensor, dk: Tensor, dv: Tensor
 ) -> None:
     (count, queries, heads, width), keys = q.shape, k.shape[1]
-    blocks = choose_blocks(FOR_KEYS, keys)
-    of_a_part = _size_part(count, queries, keys, heads, blocks)
+    of_a_part = _size_part(count, queries, keys, heads)
     parts = triton.cdiv(queries, of_a_part)
     if parts == 1:
         dk_sums, dv_sums = dk[None], dv[None]
     else:
         dk_sums, dv_sums = torch.empty((2, parts, *k.shape), dtype=torch.float32, device=k.device)
-    _back_to_keys[(triton.cdiv(keys, blocks.keys), heads, count * parts)](
+    _back_to_keys[(triton.cdiv(keys, BLOCK), heads, count * parts)](
         q, k, v, lse, grad, delta, dk_sums, dv_sums, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         *grad.stride()[:3], *dk_sums.stride()[:4], *dv_sums.stride()[:4], queries, keys, parts, of_a_part,
-        scale_of(width), width, blocks.queries, blocks.keys, queries % blocks.queries != 0,
-        keys % blocks.keys != 0, **blocks.options,
+        scale_of(width), width, BLOCK, queries % BLOCK != 0, keys % BLOCK != 0, **OPTIONS,
     )
     if parts > 1:
         for sums, whole in ((dk_sums, dk), (dv_sums, dv)):
@@ -204,9 +180,9 @@ def _write_dk_dv(
             )
 
 
-def _size_part(count: int, queries: int, keys: int, heads: int, blocks: Blocks) -> int:
+def _size_part(count: int, queries: int, keys: int, heads: int) -> int:
     """Return how many queries a part has, whole blocks: parts enough that every multiprocessor has work."""
-    programs = triton.cdiv(keys, blocks.keys) * heads * count
-    blocks_of_queries = triton.cdiv(queries, blocks.queries)
+    programs = triton.cdiv(keys, BLOCK) * heads * count
+    blocks_of_queries = triton.cdiv(queries, BLOCK)
     parts = min(triton.cdiv(FEWEST_PROGRAMS, programs), blocks_of_queries)
-    return triton.cdiv(blocks_of_queries, parts) * blocks.queries
+    return triton.cdiv(blocks_of_queries, parts) * BLOCK
