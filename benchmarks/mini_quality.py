@@ -38,7 +38,7 @@ HELD_OUT_SEED = 5
 
 
 def load_judge(work: Path) -> Judge:
-    """Return the judge that was trained into `work`, on the GPU if there is one."""
+    """Return the judge that was trained into `work`, kept in fp16, in fp32, on the GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     judge = Judge().to(device).eval()
     judge.load_state_dict(torch.load(work / "judge.pt", weights_only=True, map_location=device))
@@ -62,7 +62,7 @@ def prepare(work: Path, scenes: Path, count: int, lessons: int, steps: int) -> N
     kept = pictures[: len(pictures) - lessons * len(ALL_STYLES)]
     torch.save(torch.cat([thumbnails(part) for part in kept.split(1024)]).half(), work / "thumbnails.pt")
     torch.save(drawn, work / "drawn.pt")
-    torch.save(judge.state_dict(), work / "judge.pt")
+    torch.save({name: weight.half() for name, weight in judge.state_dict().items()}, work / "judge.pt")
 
 
 def thumbnails(small: Tensor) -> Tensor:

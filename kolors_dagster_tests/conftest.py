@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy
 import yaml
 from PIL import Image, ImageDraw
+from xdist.scheduler import LoadFileScheduling
 
 from kolors_dagster.defs.instance import open_instance
 
@@ -38,6 +39,20 @@ STORY = {
     "panels": [{"prompt": f"{{女孩}}走过第{n}条街", "caption": f"第{n}条街。"} for n in range(1, 8)]
     + [{"prompt": "空无一人的街", "caption": "她回家了。"}],
 }
+
+
+class _ScheduleFiles(LoadFileScheduling):
+    """Gives the tests of a file to one process, and those of `cli/lineage`, which share a slow fixture."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = file.rpartition("/")[0]
+        return folder if folder.endswith("cli/lineage") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Do so where `--dist loadfile` is asked for."""
+    return _ScheduleFiles(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")

@@ -26,10 +26,10 @@ from kolors_dagster.kolors.memory_plan import PartSizes, choose_memory_plan
 from kolors_dagster.kolors.merged_lora import MergedLora
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.peak_memory import PeakMemory
-from kolors_dagster.kolors.request import MAX_TOKENS, DrawnPanel, DrawRequest, FailedPanel
+from kolors_dagster.kolors.request import DrawnPanel, DrawRequest, FailedPanel
 from kolors_dagster.kolors.sampling import sample_latents
 from kolors_dagster.kolors.streaming import stream_linear_layers
-from kolors_dagster.kolors.text import TextEmbeddings, join_embeddings
+from kolors_dagster.kolors.text import TextEmbeddings, TextEncoder, join_embeddings
 from kolors_dagster.kolors.unet import KolorsUNet
 
 _log = logging.getLogger(__name__)
@@ -123,26 +123,18 @@ class KolorsBundle:
 
     def _encode(self, requests: Sequence[DrawRequest]) -> None:
         """Bring the embeddings of all texts into memory; only new texts take the encoder."""
-        texts = dict.fromkeys(text for request in requests for text in _texts(request))
-        for text in texts:
-            if text not in self._embeddings and (found := self._store.find(text)) is not None:
-                self._embeddings[text] = found
-        new = [text for text in texts if text not in self._embeddings]
-        if not new:
-            return
+        texts = (text for request in requests for text in _texts(request) if text not in self._embeddings)
+        embeddings, new = self._store.embed(texts, self._load_text_encoder)
+        self._embeddings |= embeddings
+        self.calls["text_encoder"] += new
+
+    def _load_text_encoder(self) -> TextEncoder:
         self._let_go("unet")
-        load = partial(loading.load_text_encoder, stream=self.plan.stream_text_encoder)
-        encoder = self._part("text_encoder", load)
-        for text in new:
-            if encoder.count_tokens(text) > MAX_TOKENS:
-                _log.warning("longer than %d tokens, the end is cut off: %s", MAX_TOKENS, text)
-        rows = encoder.encode(new).to(torch.device("cpu"), self.dtype)  # where stored ones are
-        self.calls["text_encoder"] += len(new)
-        for row, text in enumerate(new):
-            self._embeddings[text] = rows[row : row + 1]
-            self._store.put(text, self._embeddings[text])
-        del encoder
-        self._let_go("text_encoder")
+        encoder = loading.load_text_encoder(
+            self.base_model.folder, self.device, self.dtype, stream=self.plan.stream_text_encoder
+        )
+        self.calls["loads"] += 1
+        return encoder
 
     def _draw_latents(self, requests: Sequence[DrawRequest], lora: Path | None) -> Iterator["_Batch"]:
         schedule = loading.load_noise_schedule(self.base_model.folder)

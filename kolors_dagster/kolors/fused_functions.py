@@ -62,8 +62,9 @@ def attend(packed: Sequence[Tensor], heads: int) -> Tensor:
 
     packed: these three in order, (n, tokens, c) each, any number of them side by side in one tensor. With
     gradients a GPU takes kernels of our own: PyTorch's either do not repeat to the bit or take twice as long.
+    Not in fp32, which tensor cores multiply with ten bits only.
     """
-    if packed[0].is_cuda and torch.is_grad_enabled():
+    if packed[0].is_cuda and torch.is_grad_enabled() and packed[0].dtype != torch.float32:
         out: Tensor = _Attend.apply(heads, *packed)
         return out
     query, key, value = (part.transpose(1, 2) for part in _split_heads(packed, heads))

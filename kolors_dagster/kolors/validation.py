@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,11 +13,9 @@ from torch import Tensor
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.device import choose_dtype
-from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.embedding_store import EmbeddingStore
 from kolors_dagster.kolors.loading import load_noise_schedule, load_text_encoder, load_vae
 from kolors_dagster.kolors.sampling import sample_latents
-from kolors_dagster.kolors.text import TextEmbeddings
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.kolors.validation_strip import draw_validation_strip
 from kolors_dagster.specs import FilledRecipe, SamplingRecipe
@@ -47,7 +46,10 @@ class Validation:
         self._device = device
         prompt = put_in_front(trigger_words, recipe.validation_prompt or "")
         self._prefix = f"validation/{hash_json(prompt)[:16]}/"
-        self._positive, self._negative = _embed([prompt, ""], base_model, device, dtype)
+        store = EmbeddingStore(base_model, device, dtype)
+        load = partial(load_text_encoder, base_model.folder, device, dtype)
+        embeddings, _ = store.embed([prompt, ""], load)
+        self._positive, self._negative = embeddings[prompt], embeddings[""]
         self._latents: dict[int, Tensor] = {}
         self.seconds = 0.0
 
@@ -105,19 +107,3 @@ class Validation:
         for step, picture in pictures.items():
             picture.save(folder / "validation" / f"step-{step:05}.png")
         draw_validation_strip(pictures).save(folder / VALIDATION_STRIP, quality=90)
-
-
-def _embed(
-    texts: list[str], base_model: BaseModel, device: torch.device, dtype: torch.dtype
-) -> list[TextEmbeddings]:
-    store = EmbeddingStore(base_model, device, dtype)
-    embeddings = {text: found for text in texts if (found := store.find(text)) is not None}
-    new = [text for text in texts if text not in embeddings]
-    if new:
-        encoder = load_text_encoder(base_model.folder, device, dtype)
-        for text in new:
-            embeddings[text] = encoder.encode([text]).to(torch.device("cpu"), dtype)
-            store.put(text, embeddings[text])
-        del encoder
-        release_memory(device)
-    return [embeddings[text] for text in texts]

@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from kolors_dagster.kolors import loading
+from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
 from kolors_dagster.kolors.lora import inject_lora, save_lora
 from kolors_dagster.kolors.text import TextEncoder
+from kolors_dagster.kolors.training_cache import build_training_cache
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster.kolors.vae import VAE
 from kolors_dagster.mini.build import build_mini
 from kolors_dagster_tests.kolors.kwai_layout import write_kwai_layout
+from kolors_dagster_tests.kolors.training_parts import BUCKETS, RECIPE, train, write_dataset
 
 CPU = torch.device("cpu")
 
@@ -78,6 +81,41 @@ def lora_file(mini_folder: Path) -> Path:
     path = mini_folder.parent / "lora.safetensors"
     save_lora(unet, path, {"style": "二次元", "steps": "3"})
     return path
+
+
+@pytest.fixture(scope="session")
+def base_model(tmp_path_factory: pytest.TempPathFactory, mini_folder: Path) -> BaseModel:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KOLORS_DATA", str(tmp_path_factory.mktemp("data")))
+        return describe_base_model("kolors-mini", mini_folder)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory, base_model: BaseModel, dataset: Path) -> Path:
+    folder = tmp_path_factory.mktemp("cache") / "tiny"
+    build_training_cache(dataset, base_model, RECIPE, folder, CPU)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bucket_cache(tmp_path_factory: pytest.TempPathFactory, base_model: BaseModel, dataset: Path) -> Path:
+    """The same pictures in buckets: two portraits, two landscapes, one square."""
+    folder = tmp_path_factory.mktemp("buckets") / "tiny"
+    build_training_cache(dataset, base_model, BUCKETS, folder, CPU)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path, base_model: BaseModel) -> Path:
+    """What the training of `RECIPE` makes of `cache`."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(cache, base_model, folder)
+    return folder / "lora"
 
 
 def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:

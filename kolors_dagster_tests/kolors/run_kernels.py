@@ -23,7 +23,14 @@ def draw(*shape: int) -> Tensor:
     return torch.randn(shape, generator=GENERATOR)
 
 
-def check(name: str, ours: Callable[..., Any], theirs: Callable[..., Any], *inputs: Tensor | None) -> None:
+def check(
+    name: str,
+    ours: Callable[..., Any],
+    theirs: Callable[..., Any],
+    *inputs: Tensor | None,
+    rtol: float = 1e-4,
+    atol: float = 2e-5,
+) -> None:
     """Compare results, and gradients for all inputs."""
     found = []
     for function in (ours, theirs):
@@ -33,7 +40,7 @@ def check(name: str, ours: Callable[..., Any], theirs: Callable[..., Any], *inpu
         torch.autograd.backward(results, [result.detach().cos() for result in results])
         found.append([*results, *(copy.grad for copy in copies if copy is not None)])
     for mine, expected in zip(*found, strict=True):
-        torch.testing.assert_close(mine, expected, rtol=1e-4, atol=2e-5)
+        torch.testing.assert_close(mine, expected, rtol=rtol, atol=atol)
     print(name)
 
 
@@ -64,18 +71,23 @@ def check_layer_norm(change: Tensor | None) -> None:
     check("layer norm", lambda x, c: ours(x, c, weight, bias, EPS), add_norm, draw(7, 160), change)
 
 
-def check_group_norm(count: int, pixels: int, channels: int, silu: bool, shifts: bool) -> None:
+def check_group_norm(
+    count: int, pixels: int, channels: int, silu: bool, shifts: bool, mean: float = 0.0
+) -> None:
+    """Against fp64; at a `mean` far above the deviation, as near as `x` + shift is to it in fp32."""
     weight, bias = draw(channels), draw(channels)
 
     def norm(x: Tensor, shift: Tensor | None) -> Tensor:
-        x = (x if shift is None else x + shift[:, None]).transpose(1, 2)
-        x = functional.group_norm(x, GROUPS, weight, bias, EPS).transpose(1, 2)
-        return functional.silu(x) if silu else x
+        x = (x.double() if shift is None else x.double() + shift[:, None]).transpose(1, 2)
+        x = functional.group_norm(x, GROUPS, weight.double(), bias.double(), EPS).transpose(1, 2)
+        return (functional.silu(x) if silu else x).float()
 
     ours = fused._GroupNorm.apply
     shift = draw(count, channels) if shifts else None
-    x = draw(count, pixels, channels)
-    check("group norm", lambda x, s: ours(x, s, GROUPS, weight, bias, EPS, silu), norm, x, shift)
+    x = draw(count, pixels, channels) + mean
+    tolerance = {"rtol": 1e-3, "atol": 1e-3} if mean else {}
+    name = f"group norm of mean {mean:.0f}"
+    check(name, lambda x, s: ours(x, s, GROUPS, weight, bias, EPS, silu), norm, x, shift, **tolerance)
 
 
 def check_attention(count: int, queries: int, keys: int, heads: int, width: int, gain: float = 1.0) -> None:
@@ -122,6 +134,8 @@ sizes = ((2, 96, 160), (1, 9, 64))  # several parts and channel blocks; fewer pi
 for size, (silu, shifts) in itertools.product(sizes, ((True, True), (True, False), (False, False))):
     check_group_norm(*size, silu, shifts)
 check_group_norm(1, 144, 320, True, True)
+check_group_norm(1, 288, 64, True, True, mean=1000.0)
+check_group_norm(1, 2079, 32, False, False, mean=-1000.0)  # the last part has no pixel
 check_attention(2, 256, 256, 2, 64)  # whole blocks
 check_attention(2, 91, 91, 3, 16)  # fewer tokens than a block, odd
 check_attention(1, 301, 301, 1, 32)  # whole blocks and a rest

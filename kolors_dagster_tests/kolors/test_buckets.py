@@ -5,7 +5,6 @@ import numpy as np
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.buckets import choose_bucket, choose_sizes, list_buckets
 from kolors_dagster.specs import TrainingRecipe
-from kolors_dagster_tests.kolors.training_parts import describe_mini  # noqa: F401 (fixture)
 
 
 def test_kolors_own_shapes() -> None:

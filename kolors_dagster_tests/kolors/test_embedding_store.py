@@ -6,7 +6,7 @@ import torch
 
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.embedding_store import EmbeddingStore
-from kolors_dagster.kolors.text import TextEmbeddings
+from kolors_dagster.kolors.text import TextEmbeddings, TextEncoder
 
 CPU = torch.device("cpu")
 MODEL = BaseModel("m", Path(), {"text_encoder/model.safetensors": "a", "unet/x": "u"}, {}, "v", 64, 2)
@@ -52,3 +52,28 @@ def test_a_damaged_one_is_told_and_counts_as_absent(data: Path, caplog: pytest.L
     file.write_bytes(damaged)
     assert store.find("海边") is None
     assert "damaged" in caplog.text
+
+
+def test_texts_are_encoded_once_and_the_encoder_is_loaded_for_new_ones_only(
+    text_encoder: TextEncoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = EmbeddingStore(MODEL, CPU, torch.float32)
+    loads = []
+
+    def load() -> TextEncoder:
+        loads.append(1)
+        return text_encoder
+
+    first, new = store.embed(["海边", "", "海边"], load)
+    assert (list(first), new, len(loads)) == (["海边", ""], 2, 1)
+    long = "海边，" * 200
+    more, new = store.embed(["", long, "海边"], load)
+    assert (more.keys(), new, len(loads)) == ({"", long, "海边"}, 1, 2)
+    assert caplog.text.count("longer than 256 tokens, the end is cut off: 海边，海边") == 1
+    again, new = store.embed(iter(["海边", "", long]), load)
+    assert (new, len(loads)) == (0, 2)
+    for text, row in (again | more | first).items():
+        expected = text_encoder.encode([text])
+        for found in (row, again[text], more[text]):
+            assert torch.equal(found.hidden_states, expected.hidden_states)
+            assert torch.equal(found.pooled, expected.pooled)

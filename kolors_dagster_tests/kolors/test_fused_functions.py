@@ -41,8 +41,8 @@ CASES: dict[str, tuple[Callable, Callable, list[tuple[int, ...]], str | None]] =
         "group",
     ),
     "add_bias": (
-        lambda x, y: add_bias(x, y, torch.arange(16.0, device=x.device)),
-        lambda x, y: x + y + torch.arange(16.0, device=x.device)[:, None, None],
+        lambda x, y: add_bias(x, y, torch.arange(16, device=x.device, dtype=x.dtype)),
+        lambda x, y: x + y + torch.arange(16, device=x.device, dtype=x.dtype)[:, None, None],
         [PICTURES, PICTURES],
         None,
     ),

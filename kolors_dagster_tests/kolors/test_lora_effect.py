@@ -13,14 +13,7 @@ from kolors_dagster.kolors.lora_effect import UselessLora, measure_lora_effect, 
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.kolors.training_record import LoraEffect
 from kolors_dagster.specs import TrainingRecipe
-from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
-    CPU,
-    RECIPE,
-    describe_mini,
-    make_cache,
-    make_dataset,
-    read_folder,
-)
+from kolors_dagster_tests.kolors.training_parts import CPU, RECIPE, read_folder
 
 
 def measure(base_model: BaseModel, cache: Path, change: float) -> LoraEffect:

@@ -20,22 +20,15 @@ from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memo
 from kolors_dagster.kolors.training_cache import build_training_cache
 from kolors_dagster.kolors.training_images import TrainingImage, read_cropped, read_training_images
 from kolors_dagster.specs import TrainingRecipe
-from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
+from kolors_dagster_tests.kolors.training_parts import (
     BUCKETS,
     CAPTIONS,
     CPU,
     IN_BUCKETS,
     RECIPE,
-    describe_mini,
-    make_bucket_cache,
-    make_cache,
-    make_dataset,
     read_folder,
-    use_one_thread,
     write_dataset,
 )
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("crop", ["center", "buckets"])

@@ -17,17 +17,7 @@ from kolors_dagster.kolors.training_record import TrainingReport
 from kolors_dagster.kolors.training_steps import StepBatch
 from kolors_dagster.specs import TrainingRecipe
 from kolors_dagster_tests.kolors.conftest import relative_error
-from kolors_dagster_tests.kolors.test_training import stop_at
-from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
-    CPU,
-    RECIPE,
-    describe_mini,
-    make_cache,
-    make_dataset,
-    use_one_thread,
-)
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from kolors_dagster_tests.kolors.training_parts import CPU, RECIPE, stop_at
 
 FOUR_AT_A_TIME = {"batch_size": 2, "gradient_accumulation": 2, "steps": 8, "ema_decay": 0.5}
 

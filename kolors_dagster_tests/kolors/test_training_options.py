@@ -24,16 +24,7 @@ from kolors_dagster.kolors.training_steps import TrainingSteps
 from kolors_dagster.kolors.unet import KolorsUNet
 from kolors_dagster_tests.kolors.conftest import relative_error
 from kolors_dagster_tests.kolors.test_lora import predict
-from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
-    CPU,
-    RECIPE,
-    describe_mini,
-    make_cache,
-    make_dataset,
-    use_one_thread,
-)
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from kolors_dagster_tests.kolors.training_parts import CPU, RECIPE
 
 
 @pytest.fixture

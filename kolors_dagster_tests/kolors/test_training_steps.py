@@ -2,7 +2,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from kolors_dagster.kolors.base_model import BaseModel
@@ -10,15 +9,6 @@ from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_noise_schedule
 from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps
 from kolors_dagster.specs import TrainingRecipe
-from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
-    describe_mini,
-    make_bucket_cache,
-    make_cache,
-    make_dataset,
-    use_one_thread,
-)
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def make_steps(

@@ -17,16 +17,7 @@ from kolors_dagster.kolors.request import DrawnPanel, DrawRequest
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps
 from kolors_dagster.kolors.validation import Validation
-from kolors_dagster_tests.kolors.training_parts import (  # noqa: F401 (fixtures)
-    CPU,
-    RECIPE,
-    describe_mini,
-    make_cache,
-    make_dataset,
-    use_one_thread,
-)
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from kolors_dagster_tests.kolors.training_parts import CPU, RECIPE
 
 WATCHED = {"validation_prompt": "女孩在海边", "validation_every": 2, "steps": 5}
 

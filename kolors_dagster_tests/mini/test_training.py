@@ -1,3 +1,4 @@
+from argparse import Namespace
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ import yaml
 from kolors_dagster.kolors.text import TextEncoder
 from kolors_dagster.mini import config
 from kolors_dagster.mini.drawings.scene import ATTRIBUTES, is_held_out, sample_scene
+from kolors_dagster.mini.training import __main__
 from kolors_dagster.mini.training.autoencoder import make_autoencoder, standardise
 from kolors_dagster.mini.training.captions import (
     LONGEST,
@@ -103,6 +105,17 @@ def test_steps_learn_and_restart_forgets(shard: Path) -> None:
     trainer.restart()
     assert trainer.steps == 0
     assert all(torch.equal(a, b) for a, b in zip(first, trainer.weights, strict=True))
+
+
+def test_training_again_keeps_scenes_but_no_latents_of_another_autoencoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scenes").mkdir()
+    for name in ("latents.pt", "scenes/complete", "scenes/00000.npz"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(__main__, "STAGES", ())
+    __main__.run_all(Namespace(work=tmp_path))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["00000.npz"]
 
 
 def test_every_character_of_the_shipped_stories_is_in_captions() -> None:

@@ -1,8 +1,11 @@
 """Kernels of the group norm of pictures, channels last: (n, pixels, channels) in memory.
 
-First every picture is cut into parts, of which each channel is summed; then the sums of parts and channels
-become those of groups, in fp32 and in a fixed order, so that they repeat to the bit; then values are normed.
-Backward the same, with the two means that the gradient of a norm takes.
+First every picture is cut into parts, of which each channel gets its mean and its squared deviations summed;
+then those of parts and channels become those of groups, in fp32 and in a fixed order, so that they repeat to
+the bit; then values are normed. Backward likewise, with the two means that the gradient of a norm takes.
+
+Deviations are taken from a part's first pixel and corrected by the mean's own (Chan, Golub and LeVeque 1983):
+a mean of squares less a squared mean would lose all digits where a mean is far above its deviation.
 """
 
 # ruff: noqa: ANN001, ANN202 (Triton has types of its own)
@@ -50,14 +53,17 @@ def _sum_pixels(
     of_a_part, channels, groups, shifts: tl.constexpr, silu: tl.constexpr, back: tl.constexpr, rows:
     tl.constexpr, block: tl.constexpr,
 ):
-    """Sum x and its square over a part's pixels, or with `back` what the gradient's two means are made of."""
+    """Write a part's mean and sum of squared deviations, or with `back` sums for the gradient's two means."""
     picture, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
     at = tl.program_id(2) * block + tl.arange(0, block)
     across = at < channels
-    first = tl.zeros((block,), tl.float32)
-    second = tl.zeros((block,), tl.float32)
-    end = tl.minimum((part + 1) * of_a_part, pixels)
-    for start in range(part * of_a_part, end, rows):
+    firsts = tl.zeros((rows, block), tl.float32)  # added up over threads once, at the end
+    seconds = tl.zeros((rows, block), tl.float32)
+    begin = tl.minimum(part * of_a_part, pixels)  # the last parts may be empty
+    end = tl.minimum(begin + of_a_part, pixels)
+    place = (picture * pixels + begin) * channels + at
+    pivot = tl.load(x_ptr + place, mask=across & (begin < end), other=0.0).to(tl.float32)
+    for start in range(begin, end, rows):
         pixel = start + tl.arange(0, rows)
         inside = (pixel < end)[:, None] & across[None, :]
         row = picture * pixels + pixel
@@ -71,15 +77,20 @@ def _sum_pixels(
             if silu:
                 grad = _through_silu(grad, z)
             scaled = tl.where(inside, grad * weight, 0.0)
-            first += tl.sum(scaled, 0)
-            second += tl.sum(scaled * hat, 0)
+            firsts += scaled
+            seconds += scaled * hat
         else:
             x = tl.load(x_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0).to(tl.float32)
-            if shifts:
-                shift = tl.load(shift_ptr + picture * channels + at, mask=across, other=0.0).to(tl.float32)
-                x = tl.where(inside, x + shift[None, :], 0.0)
-            first += tl.sum(x, 0)
-            second += tl.sum(x * x, 0)
+            apart = tl.where(inside, x - pivot[None, :], 0.0)
+            firsts += apart
+            seconds += apart * apart
+    first, second = tl.sum(firsts, 0), tl.sum(seconds, 0)
+    if not back:
+        mean = first / tl.maximum(end - begin, 1)
+        second = tl.maximum(second - first * mean, 0.0)
+        first = pivot + mean
+        if shifts:
+            first += tl.load(shift_ptr + picture * channels + at, mask=across, other=0.0).to(tl.float32)
     place = (picture * tl.num_programs(1) + part) * channels + at
     tl.store(first_ptr + place, first, mask=across)
     tl.store(second_ptr + place, second, mask=across)
@@ -87,20 +98,30 @@ def _sum_pixels(
 
 @triton.jit
 def _sum_parts(
-    first_ptr, second_ptr, mean_ptr, other_ptr, parts, pixels, eps, channels, groups, back:
+    first_ptr, second_ptr, mean_ptr, other_ptr, parts, pixels, of_a_part, eps, channels, groups, back:
     tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
 ):
-    """Make of the parts' sums each group's mean and 1 / deviation, or with `back` its two means."""
+    """Make of the parts' numbers each group's mean and 1 / deviation, or with `back` its two means."""
     picture, group = tl.program_id(0).to(tl.int64), tl.program_id(1)
     width = channels // groups
     part, at = tl.arange(0, rows), tl.arange(0, block)
     place = (picture * parts + part[:, None]) * channels + group * width + at[None, :]
     inside = (part < parts)[:, None] & (at < width)[None, :]
     count = pixels * width
-    first = tl.sum(tl.sum(tl.load(first_ptr + place, mask=inside, other=0.0), 1), 0) / count
-    second = tl.sum(tl.sum(tl.load(second_ptr + place, mask=inside, other=0.0), 1), 0) / count
-    if not back:
-        second = 1.0 / tl.sqrt(tl.maximum(second - first * first, 0.0) + eps)
+    first = tl.load(first_ptr + place, mask=inside, other=0.0)
+    second = tl.sum(tl.sum(tl.load(second_ptr + place, mask=inside, other=0.0), 1), 0)
+    if back:
+        first = tl.sum(tl.sum(first, 1), 0) / count
+        second = second / count
+    else:
+        weight = tl.maximum(tl.minimum(pixels - part * of_a_part, of_a_part), 0).to(tl.float32)[:, None]
+        pivot = tl.load(first_ptr + picture * parts * channels + group * width)
+        apart = tl.where(inside, first - pivot, 0.0)
+        mean = tl.sum(tl.sum(weight * apart, 1), 0) / count
+        apart = tl.where(inside, apart - mean, 0.0)
+        second += tl.sum(tl.sum(weight * apart * apart, 1), 0)
+        first = pivot + mean
+        second = 1.0 / tl.sqrt(second / count + eps)
     tl.store(mean_ptr + picture * groups + group, first)
     tl.store(other_ptr + picture * groups + group, second)
 
@@ -175,16 +196,17 @@ def _sum_up(
     count, pixels, channels = x.shape
     back = grad is not None
     parts = max(1, min(_MOST_PARTS, pixels // _ROWS))
+    of_a_part = triton.cdiv(pixels, parts)
     kind = torch.float32
     first, second = (x.new_empty((count, parts, channels), dtype=kind) for _ in range(2))
     _sum_pixels[(count, parts, triton.cdiv(channels, _CHANNELS))](
         x, x if shift is None else shift, grad if back else x, weight, bias, mean if back else first,
-        rstd if back else first, first, second, pixels, triton.cdiv(pixels, parts), channels, groups,
+        rstd if back else first, first, second, pixels, of_a_part, channels, groups,
         shift is not None, silu and back, back, _ROWS, _CHANNELS,
     )
     one, other = (x.new_empty((count, groups), dtype=kind) for _ in range(2))
     _sum_parts[(count, groups)](
-        first, second, one, other, parts, pixels, eps, channels, groups, back,
+        first, second, one, other, parts, pixels, of_a_part, eps, channels, groups, back,
         triton.next_power_of_2(parts), triton.next_power_of_2(channels // groups),
     )
     return one, other

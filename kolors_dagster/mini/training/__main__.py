@@ -11,6 +11,7 @@ same bytes; more minutes make better pictures.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -84,9 +85,14 @@ def run_denoiser(arguments: argparse.Namespace, device: torch.device) -> None:
 
 
 def run_all(arguments: argparse.Namespace) -> None:
-    """Run the stages as processes of their own, side by side; stop at the first that fails."""
+    """Run the stages as processes of their own, side by side; stop at the first that fails.
+
+    Scenes of a run before are kept; its latents are not, for they are of another autoencoder.
+    """
+    for earlier in ("latents.pt", "scenes/complete"):
+        (arguments.work / earlier).unlink(missing_ok=True)
     command = [sys.executable, "-m", "kolors_dagster.mini.training", *sys.argv[1:]]
-    running = {stage: subprocess.Popen([*command, stage]) for stage in STAGES}
+    running = {stage: subprocess.Popen([*command, stage], process_group=0) for stage in STAGES}
     try:
         while running:
             time.sleep(1)
@@ -97,7 +103,7 @@ def run_all(arguments: argparse.Namespace) -> None:
                         raise SystemExit(f"{stage} failed")
     finally:
         for process in running.values():
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # and those that draw scenes for it
 
 
 def choose_device(stage: str) -> torch.device:
