@@ -12,7 +12,7 @@ from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.buckets import Size
 
-CACHE_FORMAT = 3
+CACHE_FORMAT = 4
 SHARD_ROWS = 32
 
 

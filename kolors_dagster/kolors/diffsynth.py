@@ -12,6 +12,7 @@ sys.modules[_FLEX_ATTENTION] = cast(ModuleType, None)
 try:
     from diffsynth.core.loader.model import load_model
     from diffsynth.core.vram.layers import AutoWrappedLinear, enable_vram_management
+    from diffsynth.models.stable_diffusion_vae import ResnetBlock2D as VAEResnetBlock2D
     from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
     from diffsynth.models.stable_diffusion_xl_unet import (
         GEGLU,
@@ -37,6 +38,7 @@ __all__ = [
     "SDXLUNet2DConditionModel",
     "StableDiffusionVAE",
     "Transformer2DModel",
+    "VAEResnetBlock2D",
     "enable_vram_management",
     "load_model",
 ]

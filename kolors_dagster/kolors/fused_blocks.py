@@ -3,6 +3,7 @@
 import logging
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,9 @@ from kolors_dagster.kolors.diffsynth import (
     GEGLU,
     BasicTransformerBlock,
     ResnetBlock2D,
+    StableDiffusionVAE,
     Transformer2DModel,
+    VAEResnetBlock2D,
 )
 from kolors_dagster.kolors.fused_functions import add_bias, add_norm, geglu, group_norm
 from kolors_dagster.kolors.packed_attention import PackedAttention, pack_weights
@@ -60,6 +63,17 @@ def fuse_blocks(unet: KolorsUNet) -> None:
     unet.to(memory_format=torch.channels_last)
 
 
+def fuse_vae_blocks(vae: StableDiffusionVAE) -> None:
+    """Let the blocks of the autoencoder compute so too."""
+    for module in vae.modules():
+        if type(module) is VAEResnetBlock2D:
+            module.__class__ = _VAEResnetBlock
+    for half in (vae.encoder, vae.decoder):
+        half.conv_norm_out.__class__ = _NormSilu
+        half.conv_act = nn.Identity()
+    vae.to(memory_format=torch.channels_last)
+
+
 class _Geglu(GEGLU):
     def forward(self, hidden_states: Tensor) -> Tensor:
         return geglu(self.proj(hidden_states))
@@ -72,15 +86,12 @@ class _NormSilu(nn.GroupNorm):
 
 class _ResnetBlock(ResnetBlock2D):
     def forward(self, input_tensor: Tensor, temb: Tensor) -> Tensor:
-        hidden, bias = _convolve(self.conv1, group_norm(input_tensor, self.norm1, silu=True))
-        shift = self.time_emb_proj(functional.silu(temb))
-        hidden = group_norm(hidden, self.norm2, shift if bias is None else shift + bias, silu=True)
-        hidden, bias = _convolve(self.conv2, hidden)
-        kept = input_tensor
-        if self.conv_shortcut is not None:
-            kept, other = _convolve(self.conv_shortcut, kept)
-            bias = other if bias is None else bias if other is None else bias + other
-        return kept + hidden if bias is None else add_bias(kept, hidden, bias)
+        return _add_convolved(self, input_tensor, self.time_emb_proj(functional.silu(temb)))
+
+
+class _VAEResnetBlock(VAEResnetBlock2D):
+    def forward(self, input_tensor: Tensor, temb: None = None) -> Tensor:
+        return _add_convolved(self, input_tensor, None)
 
 
 class _TransformerBlock(BasicTransformerBlock):
@@ -107,6 +118,19 @@ class _Transformer(Transformer2DModel):
         tokens = self.proj_out(tokens + change)
         # No copy: (n, tokens, c) is a picture laid out channels last.
         return tokens.view(batch, height, width, channels).permute(0, 3, 1, 2) + hidden_states
+
+
+def _add_convolved(block: Any, x: Tensor, shift: Tensor | None) -> Tensor:
+    """Return `x` with what a residual block adds to it; `shift` (n, c) goes in after its first convolution."""
+    hidden, bias = _convolve(block.conv1, group_norm(x, block.norm1, silu=True))
+    if bias is not None:
+        shift = bias.expand(len(x), -1) if shift is None else shift + bias
+    hidden = group_norm(hidden, block.norm2, shift, silu=True)
+    hidden, bias = _convolve(block.conv2, hidden)
+    if block.conv_shortcut is not None:
+        x, other = _convolve(block.conv_shortcut, x)
+        bias = other if bias is None else bias if other is None else bias + other
+    return x + hidden if bias is None else add_bias(x, hidden, bias)
 
 
 def _convolve(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:

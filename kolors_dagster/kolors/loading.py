@@ -16,7 +16,7 @@ from torch.utils.serialization import config as serialization
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.device_memory import release_memory
 from kolors_dagster.kolors.diffsynth import SDVAEStateDictConverter, StableDiffusionVAE, load_model
-from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks
+from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks, fuse_vae_blocks
 from kolors_dagster.kolors.layout import Component, find_layout, read_json
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.streaming import stream_linear_layers
@@ -94,6 +94,8 @@ def load_vae(folder: Path, device: torch.device, dtype: torch.dtype, *, on_cpu: 
         dtype=torch.float16 if fixed else torch.float32,
         convert=SDVAEStateDictConverter,
     )
+    if not on_cpu and can_fuse(device):
+        fuse_vae_blocks(model)
     return VAE(model)
 
 
