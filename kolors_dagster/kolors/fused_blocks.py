@@ -121,7 +121,7 @@ class _Transformer(Transformer2DModel):
 
 
 def _add_convolved(block: Any, x: Tensor, shift: Tensor | None) -> Tensor:
-    """Return `x` with what a residual block adds to it; `shift` (n, c) goes in after its first convolution."""
+    """Return `x` with what a residual block adds to it; `shift` (n, c) comes after its first convolution."""
     hidden, bias = _convolve(block.conv1, group_norm(x, block.norm1, silu=True))
     if bias is not None:
         shift = bias.expand(len(x), -1) if shift is None else shift + bias
