@@ -35,7 +35,10 @@ class VAE:
         pixels: (n, 3, h, w) in [-1, 1]. A latent sample is `mean + std * noise`.
         """
         posterior = self._compute(self.model.encode, pixels)
-        return posterior.mean.float() * self.scaling_factor, posterior.std.float() * self.scaling_factor
+        mean, std = (
+            part.float().contiguous() * self.scaling_factor for part in (posterior.mean, posterior.std)
+        )
+        return mean, std
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> np.ndarray:

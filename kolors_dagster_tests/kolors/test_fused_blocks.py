@@ -25,6 +25,7 @@ from kolors_dagster.kolors.loading import load_unet, load_vae
 from kolors_dagster.kolors.lora import inject_lora, load_lora, lora_layers, remove_lora, save_lora
 from kolors_dagster.kolors.text import TextEmbeddings
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
+from kolors_dagster.kolors.vae import VAE
 from kolors_dagster_tests.kolors.conftest import CPU, LORA_TARGETS, relative_error
 
 # Every linear layer and convolution that the fused blocks call, and those around them.
@@ -228,3 +229,5 @@ def test_the_autoencoder_encodes_and_decodes_as_diffsynths(mini_folder: Path) ->
     ours, expected = fused.encode(pixels), own.encode(pixels)
     assert relative_error(ours.mean, expected.mean) < ROUNDING
     assert relative_error(fused.decode(ours.mean), own.decode(ours.mean)) < ROUNDING
+    # As files take them, however pictures are laid out on the way.
+    assert all(part.is_contiguous() for part in VAE(fused).encode_mean_std(pixels))
