@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("full_size_work"))
     parser.add_argument("--steps", type=int, default=50, help="denoising steps a panel")
     parser.add_argument("--training-steps", type=int, default=100)
-    parser.add_argument("--only", nargs="+", choices=[*PARTS, "one"], default=PARTS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     arguments = parser.parse_args()
     work, steps, parts = arguments.work, arguments.steps, arguments.only
     os.environ.setdefault("KOLORS_DATA", str(work / "data"))
@@ -114,9 +114,7 @@ def main() -> None:
             drawing.measure_precision(model, text, steps)
     if "cold" in parts:
         free()
-        drawing.measure_cold(work, steps)
-    if "one" in parts:
-        drawing.draw_one(model, work, steps)
+        drawing.measure_cold(work)
 
 
 if __name__ == "__main__":

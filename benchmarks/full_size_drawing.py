@@ -12,21 +12,19 @@ import torch
 from torch import Tensor
 
 from benchmarks import full_size_peers as peers
+from benchmarks.cold_panel import make_request
 from benchmarks.gpu import CUDA, free, peak_gib, timed
 from benchmarks.mini_model import report
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.bundle import KolorsBundle
 from kolors_dagster.kolors.loading import load_noise_schedule, load_text_encoder, load_unet, load_vae
-from kolors_dagster.kolors.request import DrawnPanel, DrawRequest
+from kolors_dagster.kolors.request import DrawRequest
 from kolors_dagster.kolors.sampling import sample_latents
 from kolors_dagster.kolors.text import TextEmbeddings
 
 
 def make_requests(steps: int) -> list[DrawRequest]:
-    return [
-        DrawRequest(n, f"二次元，一个女孩走过第{n}条街", "text", n, 1024, 1024, steps, 4.0, 1.0)
-        for n in range(1, 9)
-    ]
+    return [make_request(number, steps) for number in range(1, 9)]
 
 
 def measure_drawing(model: BaseModel, work: Path, steps: int) -> None:
@@ -131,18 +129,8 @@ def measure_peers(model: BaseModel, text: TextEmbeddings, steps: int) -> None:
         )
 
 
-def measure_cold(work: Path, steps: int) -> None:
+def measure_cold(work: Path) -> None:
     """Draw one panel in a process of its own, all texts known, from its start to the picture's file."""
-    arguments = ["--work", str(work), "--steps", str(steps), "--only", "one"]
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "benchmarks.full_size", *arguments], check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.cold_panel", str(work)], check=True)
     report("one panel, a process from start to end", seconds=round(time.perf_counter() - start, 2))
-
-
-def draw_one(model: BaseModel, work: Path, steps: int) -> None:
-    """What `measure_cold` starts."""
-    lora = work / "lora" / "lora.safetensors"
-    panel = next(KolorsBundle(model).draw(make_requests(steps)[:1], lora if lora.exists() else None))
-    assert isinstance(panel, DrawnPanel)
-    panel.image.save(work / "cold.png")
-    report("one panel, cold", **asdict(panel) | {"image": None})
