@@ -17,7 +17,7 @@ from kolors_dagster.mini.drawings.styles.effects import (
     noise,
 )
 
-LOOK = Look(pen=1.3, back_pen=1.0, ink=0.0, shadow=(0.8, 0.8, 0.82), eyes=0.98, gradient=0.22, layers=True)
+LOOK = Look(pen=0.95, back_pen=0.8, ink=0.0, shadow=(0.8, 0.8, 0.82), eyes=0.98, gradient=0.22, layers=True)
 OPEN = ("sea", "snow", "meadow", "rooftop", "street")
 INK = np.asarray([0.13, 0.13, 0.14], np.float32)
 PAPER = np.asarray([0.972, 0.936, 0.846], np.float32)
@@ -33,7 +33,7 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     halo = np.clip(1.5 * blur(mask, 30 * unit), 0, 1)
     wash = _background(layers, unit, rng) * (1 - 0.6 * halo) * (1 - mask)
     figure = as_array(layers.colour)
-    density = np.clip((0.96 - luminance(figure)) * 0.8, 0, 1)
+    density = np.clip((0.96 - luminance(figure)) * 0.76, 0, 1)
     density = displace(blur(density, 1.5 * unit), 1.7 * unit, 26 * unit, rng)
     pool = np.clip(density - blur(density, 9 * unit), 0, 1)
     density = density * (0.8 + 0.4 * noise(shape, 70 * unit, rng)) + 0.5 * pool
@@ -41,10 +41,10 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     picture = _paper(shape, rng) * (1 - ink[..., None] * (1 - INK))
     tint = displace(blur(figure, 3 * unit), 2.5 * unit, 30 * unit, rng)
     chroma = np.clip(tint / np.maximum(luminance(tint)[..., None], 0.2), 0.4, 1.6) - 1
-    picture *= 1 + chroma * (0.4 * mask)[..., None]
+    picture *= 1 + chroma * (0.36 * mask)[..., None]
     lines = _brush_lines(as_array(layers.line), shape, unit, rng) * (0.3 + 0.7 * mask)
     # The brush goes round the whole figure once more, broad and wet.
-    soft = blur(hard, 4.5 * unit)
+    soft = blur(hard, 3.6 * unit)
     contour = np.clip(4.4 * soft * (1 - soft) - 0.1, 0, 1) * (0.5 + 0.7 * noise(shape, 60 * unit, rng))
     lines = np.maximum(lines, 0.9 * displace(contour, 2 * unit, 34 * unit, rng))
     picture *= 1 - np.clip(lines, 0, 1)[..., None] * (1 - INK * 0.6)
@@ -73,13 +73,13 @@ def _background(layers: Layers, unit: float, rng: np.random.Generator) -> Array:
     wet = displace(blur(tone, 9 * unit), 12 * unit, 60 * unit, rng)
     crisp = displace(blur(tone, 2 * unit), 4 * unit, 24 * unit, rng)
     pooled = np.clip(wet - blur(wet, 16 * unit), 0, 1)
-    wash = (0.16 * wet + 0.2 * crisp**1.6 + 0.7 * pooled) * (0.7 + 0.6 * noise(shape, 180 * unit, rng, 3))
+    wash = (0.14 * wet + 0.13 * crisp**1.6 + 0.5 * pooled) * (0.7 + 0.6 * noise(shape, 180 * unit, rng, 3))
     if layers.scene.place in OPEN:
         wash = np.maximum(wash, _mountains(shape, unit, rng))
     mist = np.clip((noise(shape, 300 * unit, rng, 3) - 0.5) * 3, 0, 1)
     lines = _brush_lines(as_array(layers.back_line.reduce(2)), shape, unit, rng)
-    wash = np.maximum(wash, np.clip(lines * 1.4, 0, 1) * 0.5) * (1 - 0.6 * mist)
-    wash = np.clip(wash, 0, 0.9) * misty_margin(shape, 0.03, 0.3, 150 * unit, rng)
+    wash = np.maximum(wash, np.clip(lines * 1.4, 0, 1) * 0.4) * (1 - 0.6 * mist)
+    wash = np.clip(wash, 0, 0.9) * misty_margin(shape, 0.04, 0.36, 150 * unit, rng)
     return as_array(as_image(wash).resize(layers.back.size, Image.Resampling.BICUBIC))
 
 
@@ -88,7 +88,7 @@ def _mountains(shape: tuple[int, int], unit: float, rng: np.random.Generator) ->
     height, width = shape
     y = np.arange(height, dtype=np.float32)[:, None]
     total = np.zeros(shape, np.float32)
-    for k, strength in enumerate((0.2, 0.32)):
+    for k, strength in enumerate((0.16, 0.26)):
         profile = noise((2, width), (230 - 60 * k) * unit, rng, 5)[:1]
         ridge = height * (0.5 + 0.06 * k) - (np.clip(profile - 0.3, 0, 1) * 1.9 - 0.1) * height * 0.4
         depth = y - ridge
