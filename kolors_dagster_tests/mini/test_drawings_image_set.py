@@ -47,7 +47,7 @@ def test_sizes_are_varied_and_some_fail_the_default_filters():
 def test_a_small_set_shows_every_place_by_night_and_all_that_know_day_by_day():
     rng = Random(0)
     due = []
-    for index in range(26):
+    for index in range(39):
         scene = sample_scene(rng)
         while not is_due(scene, index):
             scene = sample_scene(rng)

@@ -12,7 +12,7 @@ from kolors_dagster.mini.drawings.styles.effects import Array, as_array, as_imag
 
 
 def _tone(colour: Colour) -> Colour:
-    return shift(colour, 0.0, 1.28, 1.04)
+    return shift(colour, 0.0, 1.5, 1.0)
 
 
 LOOK = Look(
@@ -28,8 +28,8 @@ LOOK = Look(
 )
 
 
-WARM = np.asarray([1.0, 0.5, 0.72], np.float32)
-COOL = np.asarray([0.26, 0.5, 1.0], np.float32)
+WARM = np.asarray([1.0, 0.3, 0.6], np.float32)
+COOL = np.asarray([0.14, 0.26, 1.0], np.float32)
 
 
 def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
@@ -47,17 +47,17 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     across = np.clip(0.65 * y + 0.35 * x, 0, 1)
     edge = np.clip(mask - blur(np.roll(mask, 1, 0), 0.006 * height), 0, 1) * 0.2
-    rays = _rays(width, height, side, rng) * (0.62 - 0.36 * mask)
+    rays = _rays(width, height, side, rng) * (0.5 - 0.3 * mask)
     stars = _sparkles(layers, width, height, rng)
     bloom = blur(np.clip(picture - 0.5, 0, 1) * 1.6, 0.03 * unit)
-    strength = 0.8 - 0.5 * mask
-    haze = 0.2 * (1 - 0.7 * mask)
+    strength = 1.0 - 0.6 * mask
+    haze = 0.26 * (1 - 0.7 * mask)
     # Channel by channel: a third of the memory traffic.
     for c, (ray, star) in enumerate(((1.0, 1.0), (0.86, 0.97), (0.9, 0.95))):
         p = picture[..., c]
         wash = WARM[c] + (COOL[c] - WARM[c]) * across
-        p += p * (1 - p) * (0.7 * wash - 2 * (1 - wash) * p) * strength
-        light = ray * rays + star * stars + (0.8 - 0.35 * mask) * bloom[..., c] + edge + haze * wash
+        p += p * (1 - p) * (0.7 * wash - 2.2 * (1 - wash) * p) * strength
+        light = ray * rays + star * stars + (0.34 - 0.14 * mask) * bloom[..., c] + edge + haze * wash * wash
         np.clip(light, 0, 1, out=light)
         p += (1 - p) * light
     return as_image(picture)

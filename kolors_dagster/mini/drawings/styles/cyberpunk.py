@@ -1,4 +1,4 @@
-"""Cyberpunk 赛博朋克: night everywhere, cyan light from the left, magenta from the right, neon, wet floors."""
+"""Cyberpunk 赛博朋克: night everywhere, cyan light from the left, magenta from the right, neon, wet floor."""
 
 import math
 
@@ -84,36 +84,34 @@ def _night(
     assert layers.back and layers.back_line
     picture = as_array(layers.back)
     grey = luminance(picture)
-    local = np.clip(0.5 + 1.1 * (grey - blur(grey, 60 * unit)), 0, 1)
+    local = np.clip(0.5 + 1.3 * (grey - blur(grey, 80 * unit)), 0, 1)
     bright = np.clip(picture.max(axis=2) - 0.72, 0, 1) * 3.0
     lamps = np.clip(bright - blur(bright, 30 * unit) * 1.3, 0, 1)
     lines = as_array(layers.back_line) * (0.3 + 0.7 * noise(shape, 160 * unit, rng))
     glow = blur(np.clip(lines * 1.5, 0, 1), 8 * unit)
-    signs = _holograms(layers, shape, rng)
+    signs = _holograms(shape, rng)
     halo = blur(np.clip(signs * 1.2, 0, 1), 14 * unit)
     y = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
     for c, (above, below) in enumerate(((0.05, 0.1), (0.02, 0.02), (0.16, 0.2))):
         p = picture[..., c]
         colour = neon[..., c]
-        light = colour * (0.6 * lines + 0.9 * glow + 0.5 * signs + 0.9 * halo) + 0.15 * signs
+        light = colour * (0.8 * lines + 0.9 * glow + 0.5 * signs + 0.9 * halo) + 0.15 * signs
         light += lamps * (0.25 + 0.6 * colour) * p
         np.clip(light, 0, 1, out=light)
-        p *= 0.1
+        p *= 0.24
         # Fog that the neon lights fill with colour; things stand in it as darker and lighter shapes.
-        p += (0.12 + 0.62 * local * local) * colour + above + (below - above) * y
+        p += (0.06 + 0.7 * local * local) * colour + above + (below - above) * y
         p += (1 - p) * light
     return picture
 
 
-def _holograms(layers: Layers, shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    """Return floating signs of light: a ring about the head, triangles, hexagons, bars. No letters."""
+def _holograms(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Return floating signs of light: rings, triangles, hexagons, bars. No letters."""
     height, width = shape
     image = Image.new("L", (width * 2, height * 2))
     draw = ImageDraw.Draw(image)
     unit = max(width, height) * 2
     pen = max(2, round(0.005 * unit))
-    cx, cy, r = layers.head[0] * 2, layers.head[1] * 2, layers.unit * 2
-    draw.ellipse((cx - r, cy - r, cx + r, cy + r), outline=210, width=pen * 2)
     for _ in range(rng.integers(4, 8)):
         x, y, s = rng.random() * width * 2, rng.random() * height * 1.3, unit * (0.02 + 0.04 * rng.random())
         sides = int(rng.choice([3, 4, 6, 6, 40]))

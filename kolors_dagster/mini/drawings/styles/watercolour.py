@@ -19,6 +19,9 @@ from kolors_dagster.mini.drawings.styles.effects import (
 )
 
 PAPER = np.asarray([0.995, 0.99, 0.975], np.float32)
+# The glaze under every place, as what it takes from white: aqua above, peach below.
+AQUA = np.asarray([0.28, 0.05, 0.04], np.float32)
+PEACH = np.asarray([0.0, 0.1, 0.19], np.float32)
 # What dark paint thins out to: night is a wash of indigo and lilac, never black.
 INDIGO = np.asarray([0.64, 0.67, 0.92], np.float32)
 
@@ -27,9 +30,7 @@ def _tone(colour: Colour) -> Colour:
     return mix(shift(colour, 0.0, 1.06, 1.05), (255, 250, 244), 0.1)
 
 
-LOOK = Look(
-    pen=0.55, back_pen=0.5, ink=0.0, shadow=(0.86, 0.82, 0.94), gradient=0.3, layers=True, tone=_tone
-)
+LOOK = Look(pen=0.55, back_pen=0.5, ink=0.0, shadow=(0.86, 0.82, 0.94), gradient=0.3, layers=True, tone=_tone)
 
 
 def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
@@ -46,7 +47,9 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     tight = displace(as_array(layers.colour), 2.0 * unit, 24 * unit, rng)
     place = _thin(loose, 0.58)
     # Night takes no more paint than day: every picture is about equally pale.
-    place *= np.clip(0.19 / place[::8, ::8].mean(), 0.35, 1.3)
+    place *= min(0.7, 0.13 / place[::8, ::8].mean())
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    place += AQUA + (PEACH - AQUA) * np.clip(1.6 * down - 0.3, 0, 1)
     pigment = place * (1 - near) + _thin(tight, 0.8) * near
     pigment += 0.7 * np.maximum(pigment - blur(pigment, 9 * unit), -0.02)
     bleed = noise(shape, 170 * unit, rng, 3)
@@ -54,7 +57,7 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     flow = (0.62 + 0.76 * bleed) * (1 - 0.4 * blooms)
     pigment *= 1 + (flow[..., None] - 1) * (1 - 0.6 * near)
     pigment *= 0.9 + 0.2 * tooth[..., None]
-    painted = misty_margin(shape, 0.04, 0.28, 170 * unit, rng)[..., None]
+    painted = misty_margin(shape, 0.03, 0.24, 170 * unit, rng)[..., None]
     pigment *= painted + (1 - painted) * near * 0.8
     pencil = displace(as_array(layers.line), 1.2 * unit, 40 * unit, rng) * (0.1 + 0.22 * mask)
     pigment += (1 - pigment) * (pencil * (painted[..., 0] + mask) / 2)[..., None] * 0.8
