@@ -64,9 +64,19 @@ def test_cyberpunk_is_dark_with_cyan_light_left_and_magenta_light_right(scenes, 
         assert cyan.nonzero()[1].mean() < magenta.nonzero()[1].mean()
 
 
-def test_anime_is_brighter_and_no_less_saturated_than_the_base(pictures):
-    assert _mean(pictures["anime"], _brightness) > 1.1 * _mean(pictures["base"], _brightness)
-    assert _mean(pictures["anime"], _saturation) > 0.9 * _mean(pictures["base"], _saturation)
+def test_anime_has_strong_colours_with_pink_light_above_and_blue_below(pictures):
+    assert _mean(pictures["anime"], _saturation) > 1.1 * _mean(pictures["base"], _saturation)
+    above, below = (
+        _mean(pictures["anime"], lambda picture, part=part: _blueness(picture, part))
+        - _mean(pictures["base"], lambda picture, part=part: _blueness(picture, part))
+        for part in (slice(0, 64), slice(192, 256))
+    )
+    assert below > above + 0.05
+
+
+def _blueness(picture: Image.Image, rows: slice) -> float:
+    red, _, blue = np.asarray(picture)[rows].reshape(-1, 3).mean(axis=0) / 255
+    return float(blue - red)
 
 
 def test_watercolour_is_pale_within_a_white_margin_at_every_hour(scenes, pictures):

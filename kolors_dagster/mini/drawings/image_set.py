@@ -47,7 +47,7 @@ def choose_size(index: int, rng: Random) -> tuple[int, int]:
 
 
 def is_due(scene: Scene, index: int) -> bool:
-    """Return whether image `index` may show `scene`: places take turns, and each is by night one time in three.
+    """Return whether image `index` may show `scene`: places take turns, and nights in each.
 
     By lot alone a small set misses several places, and a LoRA of it leaves those in the plain style.
     """

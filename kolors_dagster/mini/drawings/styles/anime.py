@@ -1,4 +1,4 @@
-"""Anime 二次元: pink and blue light, big glossy eyes, strong cool shadows, bloom, rays, sparkles."""
+"""Anime 二次元: strong colours in pink and blue light, big glossy eyes, cool shadows, rays, sparkles."""
 
 import math
 
@@ -33,7 +33,7 @@ COOL = np.asarray([0.14, 0.26, 1.0], np.float32)
 
 
 def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
-    """Bathe the scene in pink light from one side and blue from below, with rays, bloom and sparkles.
+    """Bathe the scene in pink light from one side and violet blue from below, with rays, bloom and sparkles.
 
     The figure stays clearer than what is behind it.
     """

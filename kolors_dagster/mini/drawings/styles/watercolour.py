@@ -1,4 +1,4 @@
-"""Watercolour 水彩: pale transparent washes on white paper, wet edges, a broad unpainted margin."""
+"""Watercolour 水彩: pale washes over a glaze of aqua and peach, wet edges, a broad unpainted margin."""
 
 import numpy as np
 from PIL import Image, ImageDraw
