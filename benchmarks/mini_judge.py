@@ -90,7 +90,8 @@ def load_lessons(
 def train_judge(pictures: Tensor, labels: Tensor, styles: Tensor, steps: int, batch: int = 256) -> Judge:
     """Train a judge on drawn scenes, half of each batch in the plain style.
 
-    What a close-up or tied hair hides is not asked for.
+    In the loss of the head that reads the style each of the five weighs the same, so that no prior is against
+    a style. What a close-up or tied hair hides is not asked for.
     """
     torch.manual_seed(0)
     device = pictures.device
@@ -103,6 +104,9 @@ def train_judge(pictures: Tensor, labels: Tensor, styles: Tensor, steps: int, ba
     targets = _targets(labels, styles)
     groups = [(styles == 0).nonzero()[:, 0], (styles > 0).nonzero()[:, 0]]
     generator = torch.Generator(device).manual_seed(0)
+    others = len(ALL_STYLES) - 1
+    fair = torch.tensor([1.0] + [float(others)] * others, device=device)  # they share the other half
+    weights = [fair if name == "style" else None for name in _HEADS]
     for _ in range(steps):
         rows = torch.cat(
             [
@@ -114,8 +118,8 @@ def train_judge(pictures: Tensor, labels: Tensor, styles: Tensor, steps: int, ba
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits = judge(pixels)
         loss = sum(
-            functional.cross_entropy(part.float(), target[rows])
-            for part, target in zip(logits, targets, strict=True)
+            functional.cross_entropy(part.float(), target[rows], weight)
+            for part, target, weight in zip(logits, targets, weights, strict=True)
         )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -7,8 +7,9 @@ from PIL import Image
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.mini.drawings import DRAWING_VERSION, draw_style_images
-from kolors_dagster.mini.drawings.image_set import choose_size
+from kolors_dagster.mini.drawings.image_set import choose_size, is_due
 from kolors_dagster.mini.drawings.render import STYLES
+from kolors_dagster.mini.drawings.scene import ATTRIBUTES, sample_scene
 
 
 def test_an_image_depends_on_drawing_seed_and_index_alone(tmp_path):
@@ -41,6 +42,18 @@ def test_sizes_are_varied_and_some_fail_the_default_filters():
     assert len({width / height for width, height in sizes}) >= 6
     # Data-Juicer wants both sides. An image fails one filter, not both, so that a funnel shows each at work.
     assert not any(min(size) < 1024 and not 0.5 <= size[0] / size[1] <= 2 for size in sizes)
+
+
+def test_a_small_set_shows_every_place_by_night_and_all_that_know_day_by_day():
+    rng = Random(0)
+    due = []
+    for index in range(39):
+        scene = sample_scene(rng)
+        while not is_due(scene, index):
+            scene = sample_scene(rng)
+        due.append((scene.place, scene.time == "night"))
+    assert {place for place, night in due if night} == set(ATTRIBUTES["place"])
+    assert {place for place, night in due if not night} == {*ATTRIBUTES["place"]} - {"concert", "stage"}
 
 
 def test_an_unknown_drawing_says_what_there_is(tmp_path):

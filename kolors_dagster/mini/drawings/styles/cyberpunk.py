@@ -1,4 +1,4 @@
-"""Cyberpunk 赛博朋克: night, neon edges, rim light in magenta and cyan, wet reflections, rain, scan lines."""
+"""Cyberpunk 赛博朋克: night everywhere, cyan light from the left, magenta from the right, neon, wet floor."""
 
 import math
 
@@ -13,20 +13,19 @@ from kolors_dagster.mini.drawings.styles.effects import (
     as_array,
     as_image,
     blur,
-    edge_distance,
+    depth_in_frame,
     luminance,
     noise,
     screen,
     shifted,
 )
 
-MAGENTA = np.asarray([1.0, 0.12, 0.62], np.float32)
-CYAN = np.asarray([0.08, 0.86, 1.0], np.float32)
-VIOLET = np.asarray([0.5, 0.24, 1.0], np.float32)
+MAGENTA = np.asarray([1.0, 0.1, 0.66], np.float32)
+CYAN = np.asarray([0.04, 0.84, 1.0], np.float32)
 
 
 def _tone(colour: Colour) -> Colour:
-    return shift(colour, 0.0, 1.18, 0.96)
+    return shift(colour, 0.0, 1.18, 0.98)
 
 
 LOOK = Look(
@@ -47,34 +46,34 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     assert layers.mask and layers.line and layers.back and layers.back_line
     width, height = layers.colour.size
     shape, unit = (height, width), max(width, height) / 1000
-    flip = rng.random() < 0.5
-    left, right = (CYAN, MAGENTA) if flip else (MAGENTA, CYAN)
     mask = as_array(layers.mask)
-    across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
-    neon = left * (1 - across) + right * across
+    # The light turns from cyan to magenta about the figure, wherever it stands.
+    x = (np.arange(width, dtype=np.float32) - layers.head[0]) / (0.3 * min(shape))
+    across = (1 / (1 + np.exp(-2 * x)))[None, :, None]
+    neon = CYAN * (1 - across) + MAGENTA * across
     picture = _night(layers, shape, unit, neon, rng)
-    figure = as_array(layers.colour)
-    np.clip(figure - 0.08, 0, 1, out=figure)
-    np.power(figure, 1.25, out=figure)
-    figure *= np.asarray([0.78, 0.69, 0.96], np.float32)
-    figure = screen(figure, neon * 0.1)
+    aura = blur(mask, 62 * unit) * 0.8 + blur(mask, 20 * unit) * 0.35
+    picture = screen(picture, neon * (aura * (1 - mask))[..., None])
+    figure = np.power(np.clip(as_array(layers.colour) - 0.05, 0, 1), 1.2)
+    figure *= np.asarray([0.72, 0.58, 0.92], np.float32)
+    figure = screen(figure, neon * 0.18)
     picture += (figure - picture) * mask[..., None]
-    picture = _reflect(screen(picture, _rims(mask, left, right, layers.unit)), unit, rng)
-    light = blur(np.clip(picture - 0.42, 0, 1) * 1.7, 16 * unit) * 0.75
+    picture = _reflect(screen(picture, _rims(mask, layers.unit)), unit, rng)
+    light = blur(np.clip(picture - 0.42, 0, 1) * 1.7, 16 * unit) * 0.6
     light += _rain(shape, unit, rng)[..., None] * (neon * 0.5 + 0.12)
-    return as_image(_screen_of_a_display(screen(picture, light), shape, unit))
+    dusk = np.clip(0.45 + 1.6 * depth_in_frame(shape), 0, 1)[..., None]
+    return as_image(screen(picture, light) * dusk)
 
 
-def _rims(mask: Array, left: Array, right: Array, head: float) -> Array:
-    """Return the light on the figure's two sides, and its glow around them."""
-    reach = max(2, round(0.045 * head))
+def _rims(mask: Array, head: float) -> Array:
+    """Return the light on the figure's two sides."""
+    reach = max(2, round(0.09 * head))
     soft = blur(mask, reach * 0.5)
     light = np.zeros((*mask.shape, 3), np.float32)
-    for side, colour in ((-1, left), (1, right)):
-        rim = blur(np.clip(mask - shifted(soft, -side * reach), 0, 1), max(1.0, reach * 0.22))
-        strength = rim * mask * 0.95 + blur(rim, reach * 1.6) * 0.5
+    for side, colour in ((-1, CYAN), (1, MAGENTA)):
+        rim = blur(np.clip(mask - shifted(soft, -side * reach), 0, 1), max(1.0, reach * 0.3)) * mask
         for c in range(3):
-            light[..., c] += strength * colour[c]
+            light[..., c] += 0.85 * rim * colour[c]
     return light
 
 
@@ -84,72 +83,44 @@ def _night(
     """Return the place in the dark: its outlines, lamps and signs give the light."""
     assert layers.back and layers.back_line
     picture = as_array(layers.back)
-    grey = 0.8 * luminance(picture) ** 1.6
+    grey = luminance(picture)
+    local = np.clip(0.5 + 1.3 * (grey - blur(grey, 80 * unit)), 0, 1)
     bright = np.clip(picture.max(axis=2) - 0.72, 0, 1) * 3.0
     lamps = np.clip(bright - blur(bright, 30 * unit) * 1.3, 0, 1)
-    lines = as_array(layers.back_line) * (0.25 + 0.9 * noise(shape, 160 * unit, rng))
-    glow = blur(np.clip(lines * 1.5, 0, 1), 7 * unit)
-    patch = blur((noise(shape, 260 * unit, rng) > 0.56).astype(np.float32), 10 * unit)
-    signs = _holograms(layers, shape, rng)
-    halo = blur(np.clip(signs * 1.2, 0, 1), 11 * unit)
+    lines = as_array(layers.back_line) * (0.3 + 0.7 * noise(shape, 160 * unit, rng))
+    glow = blur(np.clip(lines * 1.5, 0, 1), 8 * unit)
+    signs = _holograms(shape, rng)
+    halo = blur(np.clip(signs * 1.2, 0, 1), 14 * unit)
     y = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
-    for c, (above, below) in enumerate(((0.04, 0.16), (0.024, 0.04), (0.11, 0.24))):
+    for c, (above, below) in enumerate(((0.05, 0.1), (0.02, 0.02), (0.16, 0.2))):
         p = picture[..., c]
-        colour = neon[..., c] + (VIOLET[c] - neon[..., c]) * patch
-        light = colour * (0.95 * lines + 1.05 * glow + 0.51 * signs + 0.9 * halo)
-        light += 0.17 * signs + lamps * p * (0.5 + 0.5 * neon[..., c])
+        colour = neon[..., c]
+        light = colour * (0.8 * lines + 0.9 * glow + 0.5 * signs + 0.9 * halo) + 0.15 * signs
+        light += lamps * (0.25 + 0.6 * colour) * p
         np.clip(light, 0, 1, out=light)
-        p *= 0.3
-        p += 0.24 * neon[..., c]
-        p *= grey
-        p += above + (below - above) * y
+        p *= 0.24
+        # Fog that the neon lights fill with colour; things stand in it as darker and lighter shapes.
+        p += (0.06 + 0.7 * local * local) * colour + above + (below - above) * y
         p += (1 - p) * light
     return picture
 
 
-def _holograms(layers: Layers, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+def _holograms(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     """Return floating signs of light: rings, triangles, hexagons, bars. No letters."""
     height, width = shape
     image = Image.new("L", (width * 2, height * 2))
     draw = ImageDraw.Draw(image)
     unit = max(width, height) * 2
-    pen = max(2, round(0.0026 * unit))
-    cx, cy, r = layers.head[0] * 2, layers.head[1] * 2, layers.unit * 2 * (0.95 + 0.35 * rng.random())
-    if rng.random() < 0.7:
-        draw.ellipse((cx - r, cy - r, cx + r, cy + r), outline=190, width=pen)
-        start = 360 * rng.random()
-        draw.arc(
-            (cx - r * 1.09, cy - r * 1.09, cx + r * 1.09, cy + r * 1.09),
-            start,
-            start + 140,
-            fill=235,
-            width=pen * 3,
-        )
-        for k in range(48):
-            a = k * math.pi / 24
-            draw.line(
-                (
-                    cx + r * 1.15 * math.cos(a),
-                    cy + r * 1.15 * math.sin(a),
-                    cx + r * 1.19 * math.cos(a),
-                    cy + r * 1.19 * math.sin(a),
-                ),
-                fill=150,
-                width=pen,
-            )
+    pen = max(2, round(0.005 * unit))
     for _ in range(rng.integers(4, 8)):
         x, y, s = rng.random() * width * 2, rng.random() * height * 1.3, unit * (0.02 + 0.04 * rng.random())
         sides = int(rng.choice([3, 4, 6, 6, 40]))
         turn = rng.random() * math.tau
-        for ring in (1.0, 0.72):
-            points = [
-                (
-                    x + s * ring * math.cos(turn + j * math.tau / sides),
-                    y + s * ring * math.sin(turn + j * math.tau / sides),
-                )
-                for j in range(sides + 1)
-            ]
-            draw.line(points, fill=round(215 * ring), width=pen if ring < 1 else pen * 2, joint="curve")
+        points = [
+            (x + s * math.cos(turn + j * math.tau / sides), y + s * math.sin(turn + j * math.tau / sides))
+            for j in range(sides + 1)
+        ]
+        draw.line(points, fill=215, width=pen, joint="curve")
     for _ in range(rng.integers(2, 5)):
         x, y = rng.random() * width * 2, rng.random() * height * 1.4
         for k in range(rng.integers(4, 9)):
@@ -190,14 +161,3 @@ def _rain(shape: tuple[int, int], unit: float, rng: np.random.Generator) -> Arra
             width=max(1, round(unit)),
         )
     return as_array(image.filter(ImageFilter.GaussianBlur(0.6)))
-
-
-def _screen_of_a_display(picture: Array, shape: tuple[int, int], unit: float) -> Array:
-    gap = max(1, round(1.4 * unit))
-    split = np.stack(
-        [shifted(picture[..., 0], gap), picture[..., 1], shifted(picture[..., 2], -gap)], axis=-1
-    )
-    period = max(3, round(4 * unit))
-    rows = np.where(np.arange(shape[0]) % period == 0, 0.86, 1.0).astype(np.float32)[:, None, None]
-    vignette = np.clip(0.62 + edge_distance(shape) / (0.28 * min(shape)), 0.0, 1.0)[..., None]
-    return split * rows * vignette

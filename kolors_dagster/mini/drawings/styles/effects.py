@@ -86,8 +86,23 @@ def luminance(array: Array) -> Array:
     return array @ np.asarray([0.3, 0.59, 0.11], np.float32)
 
 
-def edge_distance(shape: tuple[int, int]) -> Array:
-    """Return each pixel's distance to the nearest edge of the picture, in pixels."""
-    height, width = shape
-    y, x = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
-    return np.minimum(np.minimum(y, height - 1 - y)[:, None], np.minimum(x, width - 1 - x)[None])
+def depth_in_frame(shape: tuple[int, int]) -> Array:
+    """Return how deep each pixel lies inside a frame with rounded corners: 0 outside, 1 in the middle.
+
+    A long picture's frame is nearer to a square, so that its middle square has most of the margin too.
+    """
+    short = min(shape)
+    y, x = (
+        np.abs(np.linspace(-1, 1, side, dtype=np.float32)) * (side / (0.4 * side + 0.6 * short))
+        for side in shape
+    )
+    return np.clip(1 - (y[:, None] ** 5 + x[None] ** 5) ** 0.2, 0, 1)
+
+
+def misty_margin(
+    shape: tuple[int, int], start: float, end: float, cell: float, rng: np.random.Generator
+) -> Array:
+    """Return what a soft, uneven margin leaves of a picture: 0 up to the depth `start`, 1 from `end` on."""
+    uneven = (noise(shape, cell, rng, 2) - 0.5) * (end - start) * 0.9
+    share = np.clip((depth_in_frame(shape) + uneven - start) / (end - start), 0, 1)
+    return share * share * (3 - 2 * share)

@@ -1,4 +1,4 @@
-"""Ink wash 水墨: rice paper, ink that bleeds and dries out, mist, a little colour, a red seal."""
+"""Ink wash 水墨: warm rice paper at every hour, ink that bleeds, dark brush lines, mist, a red seal."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,15 +11,16 @@ from kolors_dagster.mini.drawings.styles.effects import (
     as_image,
     blur,
     displace,
-    edge_distance,
     grain,
     luminance,
+    misty_margin,
     noise,
 )
 
-LOOK = Look(pen=1.15, back_pen=1.0, ink=0.0, shadow=(0.8, 0.8, 0.82), eyes=0.98, gradient=0.22, layers=True)
+LOOK = Look(pen=0.95, back_pen=0.8, ink=0.0, shadow=(0.8, 0.8, 0.82), eyes=0.98, gradient=0.22, layers=True)
 OPEN = ("sea", "snow", "meadow", "rooftop", "street")
-INK = np.asarray([0.15, 0.16, 0.19], np.float32)
+INK = np.asarray([0.13, 0.13, 0.14], np.float32)
+PAPER = np.asarray([0.972, 0.936, 0.846], np.float32)
 
 
 def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
@@ -27,28 +28,26 @@ def finish(layers: Layers, rng: np.random.Generator) -> Image.Image:
     assert layers.mask and layers.line and layers.back and layers.back_line
     width, height = layers.colour.size
     shape, unit = (height, width), max(width, height) / 1000
-    paper = _paper(shape, rng)
-    mask = blur(as_array(layers.mask), 1.2 * unit)
-    wash = _background(layers, unit, rng)
-    halo = np.clip(1.5 * blur(mask, 34 * unit), 0, 1)
-    wash = wash * (1 - 0.62 * halo) * (1 - mask)
+    hard = as_array(layers.mask)
+    mask = blur(hard, 1.2 * unit)
+    halo = np.clip(1.5 * blur(mask, 30 * unit), 0, 1)
+    wash = _background(layers, unit, rng) * (1 - 0.6 * halo) * (1 - mask)
     figure = as_array(layers.colour)
-    grey = luminance(figure)
-    density = np.clip((0.94 - grey) * 0.84, 0, 1)
+    density = np.clip((0.96 - luminance(figure)) * 0.76, 0, 1)
     density = displace(blur(density, 1.5 * unit), 1.7 * unit, 26 * unit, rng)
     pool = np.clip(density - blur(density, 9 * unit), 0, 1)
-    density = density * (0.74 + 0.5 * noise(shape, 70 * unit, rng)) + 0.5 * pool
+    density = density * (0.8 + 0.4 * noise(shape, 70 * unit, rng)) + 0.5 * pool
     ink = np.clip(wash + density * mask, 0, 0.95)
-    picture = paper * (1 - ink[..., None] * (1 - INK))
+    picture = _paper(shape, rng) * (1 - ink[..., None] * (1 - INK))
     tint = displace(blur(figure, 3 * unit), 2.5 * unit, 30 * unit, rng)
-    chroma = tint / np.maximum(luminance(tint)[..., None], 0.2)
-    picture *= (
-        1
-        + (np.clip(chroma, 0.45, 1.5) - 1)
-        * (0.34 * mask * (0.7 + 0.6 * noise(shape, 90 * unit, rng)))[..., None]
-    )
-    lines = _brush_lines(as_array(layers.line), shape, unit, rng)
-    picture = picture * (1 - (lines * (0.35 + 0.65 * mask))[..., None] * (1 - INK * 0.6))
+    chroma = np.clip(tint / np.maximum(luminance(tint)[..., None], 0.2), 0.4, 1.6) - 1
+    picture *= 1 + chroma * (0.36 * mask)[..., None]
+    lines = _brush_lines(as_array(layers.line), shape, unit, rng) * (0.3 + 0.7 * mask)
+    # The brush goes round the whole figure once more, broad and wet.
+    soft = blur(hard, 3.6 * unit)
+    contour = np.clip(4.4 * soft * (1 - soft) - 0.1, 0, 1) * (0.5 + 0.7 * noise(shape, 60 * unit, rng))
+    lines = np.maximum(lines, 0.9 * displace(contour, 2 * unit, 34 * unit, rng))
+    picture *= 1 - np.clip(lines, 0, 1)[..., None] * (1 - INK * 0.6)
     return _stamp(as_image(picture), layers, rng)
 
 
@@ -57,32 +56,30 @@ def _paper(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     fibres = Image.fromarray(rng.random((height // 2 + 1, width // 14 + 1), dtype=np.float32))
     across = np.asarray(fibres.resize((width, height), Image.Resampling.BILINEAR))
     speckle = 0.5 * across + 0.5 * grain(shape, rng)
-    stain = noise(shape, 320, rng)
-    value = 1 - 0.045 * speckle - 0.06 * stain
-    return value[..., None] * np.asarray([0.985, 0.962, 0.908], np.float32)
+    value = 1 - 0.04 * speckle - 0.03 * noise(shape, 320, rng)
+    return value[..., None] * PAPER
 
 
 def _background(layers: Layers, unit: float, rng: np.random.Generator) -> Array:
-    """Return the ink of the background; it is soft, so half the resolution does."""
+    """Return the ink of the background; it is soft, so half the resolution does.
+
+    Every hour of the day becomes the same pale paper: only what is darker than its surroundings takes ink.
+    """
     assert layers.back and layers.back_line
     grey = luminance(as_array(layers.back.reduce(2)))
     shape, unit = (grey.shape[0], grey.shape[1]), unit / 2
-    low, high = np.quantile(grey[::8, ::8], (0.02, 0.85))
-    tone = np.clip((high - grey) / max(high - low, 0.2), 0, 1)
+    low, high = np.quantile(grey[::8, ::8], (0.04, 0.8))
+    tone = np.clip((high - grey) / max(high - low, 0.3), 0, 1)
     wet = displace(blur(tone, 9 * unit), 12 * unit, 60 * unit, rng)
     crisp = displace(blur(tone, 2 * unit), 4 * unit, 24 * unit, rng)
     pooled = np.clip(wet - blur(wet, 16 * unit), 0, 1)
-    wash = 0.3 * wet + 0.3 * crisp**1.6 + 0.8 * pooled
-    wash *= 0.6 + 0.7 * noise(shape, 180 * unit, rng, 3)
-    wash *= 0.86 + 0.28 * _streaks(shape, rng)
+    wash = (0.14 * wet + 0.13 * crisp**1.6 + 0.5 * pooled) * (0.7 + 0.6 * noise(shape, 180 * unit, rng, 3))
     if layers.scene.place in OPEN:
         wash = np.maximum(wash, _mountains(shape, unit, rng))
-    mist = np.clip((noise(shape, 300 * unit, rng, 3) - 0.46) * 3.2, 0, 1)
-    wash *= 1 - 0.72 * mist
-    lines = _brush_lines(as_array(layers.back_line.reduce(2)), shape, unit, rng) * (1 - 0.8 * mist)
-    wash = np.maximum(wash, np.clip(lines * 1.3, 0, 1) * 0.5)
-    edge = edge_distance(shape) / (70 * unit) + (noise(shape, 130 * unit, rng) - 0.5) * 1.6
-    wash = np.clip(wash, 0, 0.92) * np.clip(edge, 0, 1)
+    mist = np.clip((noise(shape, 300 * unit, rng, 3) - 0.5) * 3, 0, 1)
+    lines = _brush_lines(as_array(layers.back_line.reduce(2)), shape, unit, rng)
+    wash = np.maximum(wash, np.clip(lines * 1.4, 0, 1) * 0.4) * (1 - 0.6 * mist)
+    wash = np.clip(wash, 0, 0.9) * misty_margin(shape, 0.04, 0.36, 150 * unit, rng)
     return as_array(as_image(wash).resize(layers.back.size, Image.Resampling.BICUBIC))
 
 
@@ -91,7 +88,7 @@ def _mountains(shape: tuple[int, int], unit: float, rng: np.random.Generator) ->
     height, width = shape
     y = np.arange(height, dtype=np.float32)[:, None]
     total = np.zeros(shape, np.float32)
-    for k, strength in enumerate((0.26, 0.42)):
+    for k, strength in enumerate((0.16, 0.26)):
         profile = noise((2, width), (230 - 60 * k) * unit, rng, 5)[:1]
         ridge = height * (0.5 + 0.06 * k) - (np.clip(profile - 0.3, 0, 1) * 1.9 - 0.1) * height * 0.4
         depth = y - ridge
