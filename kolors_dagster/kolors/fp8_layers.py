@@ -50,7 +50,7 @@ def fp8_layers(unet: KolorsUNet, least_outputs: int = LEAST_OUTPUTS) -> Iterator
     """Within this block the large products of the transformers of `unet`, in bf16, are computed in 8 bits.
 
     Those are of inputs that go into `least_outputs` or more; the text's keys and values are not among them.
-    The weights are quantized here, beside the UNet's own: 1.7 GiB at full size. Raises UserError for a UNet
+    The weights are quantized here, beside the UNet's own: 1.4 GiB at full size. Raises UserError for a UNet
     that is streamed, which there is no such room beside.
     """
     if is_streamed(unet):

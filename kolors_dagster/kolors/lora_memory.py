@@ -8,7 +8,8 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from kolors_dagster.kolors.lora import ADAPTER, lora_layers
-from kolors_dagster.kolors.lora_linear import LoraProduct, speed_up_layer
+from kolors_dagster.kolors.lora_linear import speed_up_layer
+from kolors_dagster.kolors.lora_product import LoraProduct
 from kolors_dagster.kolors.packed_attention import PackedAttention
 from kolors_dagster.kolors.unet import KolorsUNet
 

@@ -25,7 +25,7 @@ _TRAINING_WORK = 5.5 * _GIB
 # Beside a streamed UNet: the layer on its way, 0.05 GiB, the one that came before it, and gaps.
 _SLACK = 0.5 * _GIB
 
-_FP8_COPY = 0.36  # what fp8 takes beside the UNet's weights while it draws, as a part of them in bf16
+_FP8_COPY = 0.3  # what fp8 takes beside the UNet's weights while it draws, as a part of them in bf16
 
 _FULL_SIDE = 1024
 _FULL_TEXT, _FULL_UNET, _FULL_VAE = 11.6 * _GIB, 4.8 * _GIB, 0.32 * _GIB

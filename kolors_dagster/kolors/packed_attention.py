@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from kolors_dagster.kolors.diffsynth import Attention
 from kolors_dagster.kolors.fused_functions import attend
-from kolors_dagster.kolors.lora import ADAPTER
-from kolors_dagster.kolors.lora_linear import LoraLinear, LoraProduct, multiply
+from kolors_dagster.kolors.lora_product import LoraProduct, multiply
 
 
 class PackedAttention(Attention):
@@ -36,7 +35,7 @@ class PackedAttention(Attention):
 
     def _multiply(self, layers: list[Any], x: Tensor) -> list[Tensor]:
         """Return what the layers make of `x`, in one tensor if their weights lie side by side."""
-        with_lora = all(type(layer) is LoraLinear for layer in layers)
+        with_lora = all(hasattr(layer, "product") for layer in layers)
         plain = [layer.get_base_layer() for layer in layers] if with_lora else layers
         weight = _span([layer.weight for layer in plain]) if _are_linear(plain) else None
         if weight is None:
@@ -44,7 +43,7 @@ class PackedAttention(Attention):
         if not with_lora:
             return [functional.linear(x, weight)]
         assert self.product is not None
-        return [multiply(x, weight, None, self.product, layers[0].scaling[ADAPTER])]
+        return [multiply(x, weight, None, self.product, layers[0].scale)]
 
 
 @torch.no_grad()

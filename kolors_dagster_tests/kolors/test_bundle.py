@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kolors_dagster.kolors import sampling
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
 from kolors_dagster.kolors.bundle import KolorsBundle
 from kolors_dagster.kolors.diffsynth import AutoWrappedLinear, StableDiffusionVAE
+from kolors_dagster.kolors.fp8_layers import fp8_layers
 from kolors_dagster.kolors.request import DrawRequest, FailedPanel
 from kolors_dagster.kolors.text import TextEmbeddings, TextEncoder
 from kolors_dagster.kolors.unet import KolorsUNet
@@ -212,6 +214,7 @@ def test_the_lora_acts_by_its_weight_and_is_gone_after(model: BaseModel, lora_fi
 def fp8_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU multiplies in 8 bits too, only slowly."""
     monkeypatch.setattr(bundle_module, "choose_dtype", lambda device, dtype: torch.float8_e4m3fn)
+    monkeypatch.setattr(bundle_module, "fp8_layers", partial(fp8_layers, least_outputs=1024))
 
 
 @pytest.mark.usefixtures("fp8_everywhere")
