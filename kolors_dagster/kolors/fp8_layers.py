@@ -16,6 +16,7 @@ from torch.nn import functional
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.diffsynth import BasicTransformerBlock, Transformer2DModel
 from kolors_dagster.kolors.fused_blocks import can_fuse
+from kolors_dagster.kolors.fused_functions import attend
 from kolors_dagster.kolors.streaming import is_streamed
 from kolors_dagster.kolors.unet import KolorsUNet
 
@@ -137,10 +138,8 @@ class _SelfAttention(nn.Module):
         self.to_out = _Linear([out]) if _pays([out], least_outputs) else out
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        batch, tokens, _ = hidden_states.shape
-        parts = self.to_qkv(hidden_states).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(*parts)
-        return self.to_out(mixed.transpose(1, 2).reshape(batch, tokens, -1))
+        attended: Tensor = self.to_out(attend([self.to_qkv(hidden_states)], self.heads))
+        return attended
 
 
 class _FeedForward(nn.Module):
