@@ -15,7 +15,12 @@ from torch.utils.serialization import config as serialization
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.device_memory import release_memory
-from kolors_dagster.kolors.diffsynth import SDVAEStateDictConverter, StableDiffusionVAE, load_model
+from kolors_dagster.kolors.diffsynth import (
+    SDVAEStateDictConverter,
+    StableDiffusionVAE,
+    load_state_dict,
+    skip_model_initialization,
+)
 from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks, fuse_vae_blocks
 from kolors_dagster.kolors.layout import Component, find_layout, read_json
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
@@ -132,20 +137,17 @@ def _load(
     dtype: torch.dtype | None,
     convert: Callable[[StateDict], StateDict] | None = None,
 ) -> Any:
-    """Build the model without weights and put the files' tensors in their places (DiffSynth's loader).
+    """Build the model without weights and put the files' tensors in their places, in evaluation mode.
 
     dtype: None leaves them as they are in the files.
     """
     folder = component.config.parent
     try:
-        model = load_model(
-            model_class,
-            [str(path) for path in component.weights],
-            config=config,
-            torch_dtype=dtype,
-            device=str(device),
-            state_dict_converter=convert,
-        )
+        weights = load_state_dict([str(path) for path in component.weights], dtype, str(device))
+        with skip_model_initialization():
+            model = model_class(**config)
+        model.load_state_dict(weights if convert is None else convert(weights), assign=True)
+        model = model.to(device=device, dtype=dtype).eval()  # buffers too, which are in no file
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{folder}: a .bin file holds more than tensors, so it was not opened ({_one_line(error)[:120]})",

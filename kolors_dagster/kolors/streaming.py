@@ -1,10 +1,11 @@
 """A model larger than the GPU: its linear layers wait in the CPU's memory and come over one at a time."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from kolors_dagster.kolors.device_memory import free_memory, release_memory
-from kolors_dagster.kolors.diffsynth import AutoWrappedLinear, enable_vram_management
 
 _GIB = 2**30
 _CPU = torch.device("cpu")
@@ -28,6 +29,8 @@ def stream_linear_layers(
             layer.offload()
         release_memory(device)
         return bool(staying)
+    from kolors_dagster.kolors.diffsynth_streaming import AutoWrappedLinear, enable_vram_management
+
     kept = {"dtype": _dtype_of_linear_layers(model, dtype), "device": str(_CPU)}
     used = {"dtype": dtype, "device": str(device)}
     states = {"offload": kept, "onload": kept, "preparing": used, "computation": used}
@@ -55,7 +58,13 @@ def is_streamed(model: nn.Module) -> bool:
     return bool(_wrapped_layers(model))
 
 
-def _wrapped_layers(model: nn.Module) -> list[AutoWrappedLinear]:
+def _wrapped_layers(model: nn.Module) -> list[Any]:
+    if not getattr(
+        model, "vram_management_enabled", False
+    ):  # DiffSynth's own mark, read without importing it
+        return []
+    from kolors_dagster.kolors.diffsynth_streaming import AutoWrappedLinear
+
     return [module for module in model.modules() if isinstance(module, AutoWrappedLinear)]
 
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,8 @@ from kolors_dagster.kolors import bundle as bundle_module
 from kolors_dagster.kolors import sampling
 from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
 from kolors_dagster.kolors.bundle import KolorsBundle
-from kolors_dagster.kolors.diffsynth import AutoWrappedLinear, StableDiffusionVAE
+from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
+from kolors_dagster.kolors.diffsynth_streaming import AutoWrappedLinear
 from kolors_dagster.kolors.fp8_layers import fp8_layers
 from kolors_dagster.kolors.request import DrawRequest, FailedPanel
 from kolors_dagster.kolors.text import TextEmbeddings, TextEncoder
@@ -82,6 +85,27 @@ def test_a_text_encoded_by_another_process_takes_no_encoder(model: BaseModel) ->
     again = draw(bundle, make_requests(2))
     assert bundle.calls["text_encoder"] == 0 and bundle.calls["loads"] == 2
     assert all(np.array_equal(first[number], again[number]) for number in first)
+
+
+def test_drawing_known_texts_imports_little_beside_torch(model: BaseModel, lora_file: Path) -> None:
+    # Each of these is hundreds of files, which a new process on a slow disk would wait seconds for.
+    slow = {"accelerate", "diffusers", "huggingface_hub", "lightning", "modelscope", "pandas", "peft"}
+    slow |= {"scipy", "sentencepiece", "sympy", "torch._dynamo", "torch._inductor", "torchao", "torchvision"}
+    slow |= {"dagster", "diffsynth", "einops", "matplotlib", "requests", "rich", "tokenizers", "transformers"}
+    draw(KolorsBundle(model, "cpu"), [REQUEST])
+    code = f"""
+import sys
+from pathlib import Path
+from kolors_dagster.kolors.base_model import describe_base_model
+from kolors_dagster.kolors.bundle import KolorsBundle
+from kolors_dagster.kolors.request import DrawnPanel, DrawRequest
+bundle = KolorsBundle(describe_base_model("kolors-mini", Path({str(model.folder)!r})), "cpu")
+panel = next(bundle.draw([{REQUEST!r}], Path({str(lora_file)!r})))
+assert isinstance(panel, DrawnPanel) and not bundle.calls["text_encoder"], bundle.calls
+print(sorted({slow!r} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_text_encoder_is_never_in_memory_beside_the_unet(

@@ -1,15 +1,34 @@
 import subprocess
 import sys
 
+import pytest
 
-def test_flex_attention_is_left_out_and_is_there_afterwards() -> None:
+from kolors_dagster.errors import UserError
+from kolors_dagster.kolors.diffsynth import modules_alone
+
+
+def test_who_imports_diffsynth_later_gets_all_of_it_and_the_same_classes() -> None:
     # In a process of its own: what is imported stays imported.
     code = """
 import sys
-import kolors_dagster.kolors.loading
-from diffsynth.core.attention import FLEX_ATTN_AVAILABLE
-assert not FLEX_ATTN_AVAILABLE
-assert not {"scipy", "diffusers"} & set(sys.modules), "slow, and drawing known texts does not need them"
-from torch.nn.attention.flex_attention import flex_attention
+from kolors_dagster.kolors.diffsynth import StableDiffusionVAE
+from kolors_dagster.kolors.diffsynth_streaming import AutoWrappedLinear
+assert not {"diffsynth", "diffsynth.core", "transformers", "torchvision"} & set(sys.modules)
+sys.modules["torch.nn.attention.flex_attention"] = None  # DiffSynth does without, three seconds sooner
+from diffsynth.core import ModelConfig, load_model
+from diffsynth.core.vram.layers import AutoWrappedLinear as theirs
+from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE as their_vae
+assert theirs is AutoWrappedLinear and their_vae is StableDiffusionVAE
+from kolors_dagster.kolors.diffsynth import modules_alone
+with modules_alone("diffsynth.core"):
+    from diffsynth.core import load_model as still
+assert still is load_model
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_a_diffsynth_that_is_laid_out_otherwise_is_named() -> None:
+    with pytest.raises(UserError, match=r"diffsynth 2\..*core\.nowhere"), modules_alone("diffsynth.core"):
+        from diffsynth.core.nowhere import nothing  # noqa: F401
+    with pytest.raises(ImportError, match="no_such_package"), modules_alone("diffsynth.core"):
+        import no_such_package  # noqa: F401

@@ -13,7 +13,7 @@ from torch.utils.serialization import config as serialization
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors import loading
-from kolors_dagster.kolors.diffsynth import AutoWrappedLinear
+from kolors_dagster.kolors.diffsynth_streaming import AutoWrappedLinear
 from kolors_dagster.kolors.layout import FP16_FIX_FOLDER
 from kolors_dagster.kolors.loading import load_text_encoder, load_unet, load_vae
 
@@ -131,19 +131,19 @@ def test_vae_config_decides_the_scaling(folder: Path) -> None:
 def test_what_does_not_fit_whole_is_streamed(
     kwai_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load_model = loading.load_model
+    load_state_dict = loading.load_state_dict
     tries: list[tuple[str, bool]] = []
 
-    def with_little_memory(*arguments: Any, **settings: Any) -> Any:
-        tries.append((arguments[0].__name__, serialization.load.mmap))
+    def with_little_memory(files: list[str], *settings: Any) -> Any:
+        tries.append((Path(files[0]).parent.name, serialization.load.mmap))
         if not serialization.load.mmap:  # straight to the device
             raise torch.OutOfMemoryError
-        return load_model(*arguments, **settings)
+        return load_state_dict(files, *settings)
 
-    monkeypatch.setattr(loading, "load_model", with_little_memory)
+    monkeypatch.setattr(loading, "load_state_dict", with_little_memory)
     encoder = load_text_encoder(kwai_folder, CPU, torch.float32).model
     unet = load_unet(kwai_folder, CPU, torch.float32)
-    assert tries == [(name, mapped) for name in ("HeadlessChatGLM", "KolorsUNet") for mapped in (False, True)]
+    assert tries == [(name, mapped) for name in ("text_encoder", "unet") for mapped in (False, True)]
     assert caplog.text.count("out of memory") == 2
     for model in (encoder, unet):
         assert any(isinstance(part, AutoWrappedLinear) for part in model.modules())

@@ -11,7 +11,7 @@ from peft.tuners.lora import Conv2d as PeftConv2d
 from peft.tuners.lora import Linear as PeftLinear
 from torch import Tensor, nn
 
-from kolors_dagster.kolors.diffsynth import AutoWrappedLinear
+from kolors_dagster.kolors.diffsynth_streaming import AutoWrappedLinear
 from kolors_dagster.kolors.lora import (
     ADAPTER,
     inject_lora,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kolors_dagster.errors import UserError
-from kolors_dagster.kolors.diffsynth import AutoWrappedLinear
+from kolors_dagster.kolors.diffsynth_streaming import AutoWrappedLinear
 from kolors_dagster.kolors.loading import load_text_encoder
 from kolors_dagster.kolors.request import MAX_TOKENS
 from kolors_dagster.kolors.text import TextEncoder

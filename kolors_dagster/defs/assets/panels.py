@@ -33,7 +33,7 @@ from kolors_dagster.story.provenance import (
 from kolors_dagster.story.recipe import BaseModelDefaults, PanelRecipe, make_panel_recipe, recipe_key
 from kolors_dagster.story.store import PanelStore
 
-CODE_VERSION = "4"  # of everything that turns a recipe into pixels
+CODE_VERSION = "5"  # of everything that turns a recipe into pixels
 
 
 @dg.multi_asset(
