@@ -22,6 +22,7 @@ class MergedLora:
     def __init__(self, unet: KolorsUNet, path: Path, weight: float) -> None:
         self._unet = unet
         self._covered: dict[str, Tensor] = {}
+        assert not hasattr(unet, "peft_config"), "a LoRA is on it, which would act beside this one"
         lora = read_lora(path, unet)
         scale = weight * lora.alpha / lora.rank
         try:

@@ -16,7 +16,7 @@ from kolors_dagster.kolors import lora_training, training
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
-from kolors_dagster.kolors.lora import load_lora
+from kolors_dagster.kolors.lora import load_lora, remove_lora
 from kolors_dagster.kolors.merged_lora import MergedLora
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.kolors.training_objective import weigh_by_snr
@@ -150,6 +150,7 @@ def test_dora_learns_lengths_that_act_alike_everywhere(
     bare = predict(unet)
     load_lora(unet, path)
     in_layers = predict(unet)
+    remove_lora(unet)
     MergedLora(unet, path, 1.0)
     assert relative_error(in_layers, bare) > 1e-3
     assert relative_error(predict(unet), in_layers) < 1e-5
