@@ -1,11 +1,12 @@
 """Draw and train with DiffSynth 1.1.9 as the course's notebook does, on `benchmarks.full_size`'s weights.
 
-    pip install --target FOLDER --no-deps diffsynth==1.1.9 transformers==4.57.6 huggingface_hub==0.36.2 tokenizers==0.22.2
-    python -m benchmarks.full_size --work WORK --diffsynth-1 FOLDER
+    pip install --target F --no-deps diffsynth==1.1.9 'transformers<5' 'huggingface_hub<1' 'tokenizers<0.23'
+    python -m benchmarks.full_size --work WORK --diffsynth-1 F
 
-These four stand before the project's own versions of them, in this process alone; whatever else DiffSynth 1
-imports is the project's. Texts are encoded in every drawing and every step, so ChatGLM3 counts in time,
-memory and loading. Ten training steps by DiffSynth's own LoRA module and data set: rank 16, fp16, checkpointing.
+What lies in F stands before the project's own versions of these four, in this process alone; what else
+DiffSynth 1 imports is the project's. Texts are encoded in every drawing and every step, so ChatGLM3 counts in
+time, memory and loading. Ten training steps by DiffSynth's own LoRA module and data set: rank 16, fp16,
+gradient checkpointing. Tried with transformers 4.57.6, huggingface_hub 0.36.2 and tokenizers 0.22.2.
 """
 
 import sys

@@ -5,8 +5,8 @@
 Needs a GPU with 40 GiB or more (80 for the plain loop's batch of four), 25 GB of disk and a quarter of an
 hour or so. Every part is a process of its own, and the others go on where one fails; `--only` chooses parts.
 Prints one JSON line per measurement, adds it to WORK/results.jsonl, and ends with the table of what that file
-holds: parts that were run one by one make one table. The part `diffsynth-1` needs packages that this project
-cannot have beside its own: `benchmarks/diffsynth_1.py` says how to make the folder that `--diffsynth-1` names.
+holds: parts that were run one by one make one table. The part `diffsynth-1` needs packages that cannot stand
+beside the project's own: `benchmarks/diffsynth_1.py` says how to make the folder that `--diffsynth-1` names.
 """
 
 import argparse
