@@ -50,11 +50,7 @@ class Results:
             yield
         except Exception as error:
             traceback.print_exc()
-            self.fail(f"{type(error).__name__}: {error}".splitlines()[0])
-
-    def fail(self, problem: str) -> None:
-        """Keep why the part has no result, or not all of them."""
-        self._add({"failed": problem})
+            self._add({"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]})
 
     def _add(self, record: dict[str, Any]) -> None:
         line = json.dumps({"part": self.part, **record}, ensure_ascii=False)
