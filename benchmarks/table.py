@@ -68,9 +68,10 @@ def read_results(file: Path) -> list[dict[str, Any]]:
 
 
 def make_table(records: Iterable[dict[str, Any]]) -> str:
-    """Return the comparison as a Markdown table, of the newest record of each row, and what failed below it.
+    """Return the comparison as a Markdown table, and what failed below it.
 
-    `records` come oldest first, as `read_results` returns them. Ours stands first among those that did the
+    `records` come oldest first, as `read_results` returns them; of a part that was tried again, only the
+    newest attempt counts. Ours stands first among those that did the
     same; the others follow in the order they were first measured.
     """
     compared: dict[str, dict[str, dict[str, Any]]] = {what: {} for what in _ROWS}
@@ -82,6 +83,9 @@ def make_table(records: Iterable[dict[str, Any]]) -> str:
             failed[record["part"]] = record["failed"]
         elif "begun" in record:
             failed.pop(record["part"], None)
+            for by_whom in compared.values():
+                for who in [who for who, row in by_whom.items() if row["part"] == record["part"]]:
+                    del by_whom[who]
     rows = [_HEADER]
     for what, by_whom in compared.items():
         ours = by_whom.get(OURS)

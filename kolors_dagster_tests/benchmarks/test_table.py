@@ -53,6 +53,15 @@ def test_a_failure_stands_below_until_its_part_is_tried_again(tmp_path: Path) ->
     assert "failed" not in make_table(read_results(file))
 
 
+def test_what_a_part_measured_earlier_does_not_stand_for_its_new_attempt(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    for part in ("peers", "compiled"):
+        Results(file, part).compare(ONE_PANEL, part, seconds=1.0, peak_gib=8.0)
+    with Results(file, "compiled").attempt():
+        raise MemoryError
+    assert [row[1] for row in _cells(make_table(read_results(file)))] == ["peers"]
+
+
 def test_columns_are_as_wide_as_their_widest_cell(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     Results(file, "peers").compare(ONE_PANEL, "a name longer than its heading", seconds=1, peak_gib=1)
