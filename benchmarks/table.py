@@ -71,8 +71,8 @@ def make_table(records: Iterable[dict[str, Any]]) -> str:
     """Return the comparison as a Markdown table, and what failed below it.
 
     `records` come oldest first, as `read_results` returns them; of a part that was tried again, only the
-    newest attempt counts. Ours stands first among those that did the
-    same; the others follow in the order they were first measured.
+    newest attempt counts. Ours stands first among those that did the same; the others follow in the order
+    they were measured.
     """
     compared: dict[str, dict[str, dict[str, Any]]] = {what: {} for what in _ROWS}
     failed: dict[str, str] = {}
