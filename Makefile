@@ -33,7 +33,7 @@ format: .venv/.ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.ready  # needs a GPU with 40 GiB
+bench: .venv/.ready  # needs a GPU with 40 GiB; 80 for every row of its table
 	$(BIN)/python -m benchmarks.full_size
 
 mini: .venv/.ready  # needs GPUs and cores; a quarter of an hour on two H100s with 32 cores

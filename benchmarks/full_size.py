@@ -1,35 +1,28 @@
-"""Measure the GPU path at full size, with random weights, beside diffusers and a plain training loop.
+"""Measure the GPU path at full size, with random weights, beside diffusers, a plain loop and DiffSynth 1.
 
     python -m benchmarks.full_size --work /scratch/kolors
 
-Needs a GPU with 40 GiB or more, 25 GB of disk and about ten minutes. Prints one JSON line per measurement;
-`--only` chooses parts: training, drawing, precision, peers, cold.
+Needs a GPU with 40 GiB or more (80 for the plain loop's batch of four), 25 GB of disk and a quarter of an
+hour or so. Every part is a process of its own, and the others go on where one fails; `--only` chooses parts.
+Prints one JSON line per measurement, adds it to WORK/results.jsonl, and ends with the table of what that file
+holds: parts that were run one by one make one table. The part `diffsynth-1` needs packages that cannot stand
+beside the project's own: `benchmarks/diffsynth_1.py` says how to make the folder that `--diffsynth-1` names.
 """
 
 import argparse
 import os
-from dataclasses import asdict
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-from benchmarks import full_size_drawing as drawing
-from benchmarks import full_size_peers as peers
-from benchmarks.full_size_model import write_full_size_model
-from benchmarks.gpu import CUDA, free, peak_gib, timed
-from benchmarks.mini_model import report
-from kolors_dagster.kolors.base_model import BaseModel, describe_base_model
-from kolors_dagster.kolors.cached_samples import CachedSamples
-from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
-from kolors_dagster.kolors.lora import inject_lora
-from kolors_dagster.kolors.training import train_lora
-from kolors_dagster.kolors.training_cache import build_training_cache
-from kolors_dagster.kolors.training_steps import TrainingSteps
-from kolors_dagster.specs import TrainingRecipe
+from benchmarks.table import Results, make_table, read_results
 
-PARTS = ("training", "drawing", "precision", "peers", "cold")
+MODEL = "model"
+DIFFSYNTH_1 = "diffsynth-1"
+PARTS = ("training", "drawing", "precision", "peers", "compiled", "cold", DIFFSYNTH_1)
 
 
 def write_dataset(folder: Path) -> Path:
@@ -44,77 +37,88 @@ def write_dataset(folder: Path) -> Path:
     return folder
 
 
-def measure_training(model: BaseModel, work: Path, steps: int) -> None:
-    """Cache, train twice and compare the bytes, train with a batch of 4, and beside them the plain loop."""
-    cache, output = work / "cache", work / "lora"
-    recipe = TrainingRecipe(steps=steps)
-    cached = build_training_cache(write_dataset(work / "dataset"), model, recipe, cache, CUDA)
-    report("training cache", **asdict(cached) | {"sizes": len(cached.sizes)})
-    hashes = []
-    for name, tried in (
-        ("first", recipe),
-        ("again", recipe),
-        ("batch 4", TrainingRecipe(steps=20, batch_size=4)),
-    ):
-        free()
-        folder = output if name != "batch 4" else work / "lora-4"
-        trained = train_lora(
-            cache, model, tried, folder, work / "checkpoints", {"trigger_words": "二次元"}, CUDA
-        )
-        hashes.append(trained.sha256)
-        report(f"training, {name}", **asdict(trained))
-    report("same inputs, same LoRA", equal=hashes[0] == hashes[1])
-    free()
-    filled = model.fill_recipe(recipe)
-    unet = load_unet(model.folder, CUDA, torch.bfloat16)
-    inject_lora(unet, filled.rank, filled.alpha, filled.target_modules, filled.seed)
-    starts = {name: weight.data for name, weight in unet.named_parameters() if "lora_A" in name}
-    del unet
-    free()
-    samples, schedule = CachedSamples(cache), load_noise_schedule(model.folder)
-    losses, seconds = peers.train(model.folder, filled, starts, TrainingSteps(samples, schedule, filled))
-    ours = np.loadtxt(output / "loss.csv", delimiter=",", skiprows=1)[:, 1]
-    difference = np.abs(ours - np.array(losses))
-    report(
-        "training, plain loop of peft and diffusers",
-        seconds_per_step=seconds,
-        peak_gib=peak_gib(),
-        loss_difference={"mean": float(difference.mean()), "most": float(difference.max())},
-        losses={"ours": float(ours.mean()), "theirs": float(np.mean(losses))},
-    )
+def measure(part: str, arguments: argparse.Namespace, results: Results) -> None:
+    """Run one part in this process."""
+    # Imported here: the process that starts the others takes nothing of the GPU.
+    from benchmarks import full_size_drawing as drawing
+    from benchmarks import full_size_panels as panels
+    from benchmarks.full_size_model import write_full_size_model
+    from benchmarks.full_size_training import measure_training
+    from benchmarks.gpu import timed
+    from kolors_dagster.kolors.base_model import describe_base_model
+
+    work, steps = arguments.work, arguments.steps
+    if part == MODEL:
+        _, seconds = timed(lambda: write_full_size_model(work / "kolors"))
+        results.report("random weights written", seconds=seconds)
+    model, seconds = timed(lambda: describe_base_model("kolors", work / "kolors"))
+    results.report("model verified", seconds=seconds, gib=round(sum(model.sizes.values()) / 2**30, 2))
+    if part == MODEL:
+        return
+    if part == "training":
+        measure_training(model, work, arguments.training_steps, results)
+    elif part == "drawing":
+        drawing.measure_drawing(model, work, steps, results)
+    elif part == "cold":
+        drawing.measure_cold(work, results)
+    else:
+        text = panels.encode_texts(model, 8, work / "texts.safetensors")
+        parts = {
+            "precision": panels.measure_precision,
+            "peers": panels.measure_peers,
+            "compiled": panels.measure_compiled,
+        }
+        parts[part](model, work, text, steps, results)
+
+
+def measure_in_own_process(part: str, arguments: argparse.Namespace, results: Results) -> None:
+    """Run one part in a process of its own; if that was killed, so say the results."""
+    environment = os.environ.copy()
+    command = [sys.executable, "-m", "benchmarks.full_size", *sys.argv[1:], "--only", part, "--this-process"]
+    if part == DIFFSYNTH_1:
+        paths = (str(arguments.diffsynth_1.resolve()), environment.get("PYTHONPATH"))
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        command = [sys.executable, "-m", "benchmarks.diffsynth_1", str(arguments.work)]
+    with results.attempt():
+        code = subprocess.run(command, env=environment).returncode
+        if code:
+            raise ChildProcessError(f"its process ended with {code}")
+
+
+def _holds_diffsynth_1(folder: Path | None) -> bool:
+    return folder is not None and (folder / "diffsynth-1.1.9.dist-info").is_dir()
 
 
 def main() -> None:
-    """Run every measurement, or those asked for."""
+    """Run every part, or those asked for, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, default=Path("full_size_work"))
     parser.add_argument("--steps", type=int, default=50, help="denoising steps a panel")
     parser.add_argument("--training-steps", type=int, default=100)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", nargs="+", choices=(MODEL, *PARTS), help="parts to run")
+    parser.add_argument("--diffsynth-1", type=Path, metavar="FOLDER", help="packages of DiffSynth 1.1.9")
+    parser.add_argument("--this-process", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    work, steps, parts = arguments.work, arguments.steps, arguments.only
+    work, file = arguments.work, arguments.work / "results.jsonl"
     os.environ.setdefault("KOLORS_DATA", str(work / "data"))
-    folder = work / "kolors"
-    if not (folder / "scheduler").exists():
-        report("random weights written", seconds=timed(lambda: write_full_size_model(folder))[1])
-    model, seconds = timed(lambda: describe_base_model("kolors", folder))
-    report("model verified", seconds=seconds, gib=round(sum(model.sizes.values()) / 2**30, 2))
-    if "training" in parts:
-        measure_training(model, work, arguments.training_steps)
-    if "drawing" in parts:
-        drawing.measure_drawing(model, work, steps)
-    if "precision" in parts or "peers" in parts:
-        free()
-        text = drawing.encode_texts(model, 8)
-        if "peers" in parts:
-            drawing.measure_peers(model, text, steps)
-        if "precision" in parts:
-            drawing.measure_precision(model, text, steps)
-    if "cold" in parts:
-        free()
-        drawing.measure_cold(work)
+    parts = arguments.only or [part for part in PARTS if part != DIFFSYNTH_1 or arguments.diffsynth_1]
+    if DIFFSYNTH_1 in parts and not _holds_diffsynth_1(arguments.diffsynth_1):
+        parser.error(
+            f"{DIFFSYNTH_1} needs --diffsynth-1 FOLDER: benchmarks/diffsynth_1.py says how to make it"
+        )
+    if arguments.this_process:
+        results = Results(file, parts[0])
+        with results.attempt():
+            measure(parts[0], arguments, results)
+        return
+    write_dataset(work / "dataset")
+    if not (work / "kolors" / "scheduler").exists():
+        parts = [MODEL, *parts]
+    for part in parts:
+        measure_in_own_process(part, arguments, Results(file, part))
+    print(make_table(read_results(file)))
 
 
 if __name__ == "__main__":
