@@ -141,7 +141,10 @@ def _targets(labels: Tensor, styles: Tensor) -> list[Tensor]:
 
 
 def _disturb(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror, shift, blur and dull some pictures, so that the judge looks at shapes, not at single pixels."""
+    """Mirror, shift, bend, blur and dull some pictures: the judge is to look at shapes and colours.
+
+    A diffusion model draws softer lines and less even shapes than the renderer, in every style.
+    """
     count, device = len(pixels), pixels.device
 
     def chance(share: float) -> Tensor:
@@ -150,10 +153,25 @@ def _disturb(pixels: Tensor, generator: torch.Generator) -> Tensor:
     pixels = torch.where(chance(0.5), pixels.flip(3), pixels)
     by = torch.randint(-6, 7, (2,), generator=generator, device=device).tolist()
     pixels = pixels.roll(by, dims=(2, 3))
-    blurred = functional.avg_pool2d(functional.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    pixels = torch.where(chance(0.4), blurred, pixels)
+    pixels = torch.where(chance(0.5), _bend(pixels, generator), pixels)
+    for share in (0.5, 0.3):
+        pixels = torch.where(chance(share), _blur(pixels), pixels)
     level = torch.empty(count, 1, 1, 1, device=device).uniform_(0.92, 1.08, generator=generator)
     return pixels * level + 0.03 * torch.randn(pixels.shape, generator=generator, device=device)
+
+
+def _bend(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Move every part of the pictures (n, c, s, s) by some two pixels, neighbours alike."""
+    count, _, side, _ = pixels.shape
+    coarse = torch.randn(count, 2, 8, 8, generator=generator, device=pixels.device) * (4 / side)
+    moved = functional.interpolate(coarse, size=(side, side), mode="bicubic").permute(0, 2, 3, 1)
+    as_is = torch.eye(2, 3, device=pixels.device).expand(count, -1, -1)
+    grid = functional.affine_grid(as_is, [count, 1, side, side], align_corners=False)
+    return functional.grid_sample(pixels, grid + moved, padding_mode="border", align_corners=False)
+
+
+def _blur(pixels: Tensor) -> Tensor:
+    return functional.avg_pool2d(functional.pad(pixels, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
 
 
 @torch.no_grad()

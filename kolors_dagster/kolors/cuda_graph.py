@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 class GraphedCall:
     """A function of tensors that from its second call on is replayed as a CUDA graph; elsewhere just called.
 
+    From its first, if it is `warm`: if the same layers have computed the same shapes in this process.
+
     `function` takes and returns tensors of the same shapes every time and waits for nothing on the CPU. What
     else it reads must stay where it is; what it writes (gradients) is written again at each replay. The
     result is overwritten by the next call. Full-size Kolors waits for its launches otherwise: 76 ms a
@@ -27,13 +29,14 @@ class GraphedCall:
         *,
         refused: bool = False,
         pool: Any = None,
+        warm: bool = False,
     ) -> None:
         self._function = function
         self._pool = pool
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: tuple[Tensor, ...] = ()
         self._output: Tensor | None = None
-        self._warm, self._refused = False, refused
+        self._warm, self._refused = warm, refused
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return what the function makes of `inputs`."""

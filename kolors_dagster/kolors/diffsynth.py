@@ -52,6 +52,7 @@ with modules_alone("diffsynth.core", "diffsynth.core.loader", "diffsynth.core.vr
         ResnetBlock2D,
         SDXLUNet2DConditionModel,
         Transformer2DModel,
+        Upsample2D,
     )
     from diffsynth.utils.state_dict_converters.stable_diffusion_vae import SDVAEStateDictConverter
 
@@ -64,6 +65,7 @@ __all__ = [
     "SDXLUNet2DConditionModel",
     "StableDiffusionVAE",
     "Transformer2DModel",
+    "Upsample2D",
     "VAEResnetBlock2D",
     "load_state_dict",
     "modules_alone",

@@ -15,10 +15,12 @@ from kolors_dagster.kolors.diffsynth import (
     ResnetBlock2D,
     StableDiffusionVAE,
     Transformer2DModel,
+    Upsample2D,
     VAEResnetBlock2D,
 )
-from kolors_dagster.kolors.fused_functions import add_bias, add_norm, geglu, group_norm
+from kolors_dagster.kolors.fused_functions import add_bias, add_norm, group_norm, multiply_gated
 from kolors_dagster.kolors.packed_attention import PackedAttention, pack_weights
+from kolors_dagster.kolors.residual_stream import adds_in_products, transform
 from kolors_dagster.kolors.unet import KolorsUNet
 
 _log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ def fuse_blocks(unet: KolorsUNet) -> None:
     For a GPU: results differ from DiffSynth's own in rounding alone.
     """
     for module in unet.modules():
-        for fused in (_Geglu, _ResnetBlock, _TransformerBlock, _Transformer, PackedAttention):
+        for fused in (_Geglu, _ResnetBlock, _TransformerBlock, _Transformer, _Upsample, PackedAttention):
             if type(module) is fused.__base__:
                 module.__class__ = fused
         if isinstance(module, PackedAttention):
@@ -76,7 +78,20 @@ def fuse_vae_blocks(vae: StableDiffusionVAE) -> None:
 
 class _Geglu(GEGLU):
     def forward(self, hidden_states: Tensor) -> Tensor:
-        return geglu(self.proj(hidden_states))
+        return multiply_gated(hidden_states, self.proj)
+
+
+class _Upsample(Upsample2D):
+    def forward(self, hidden_states: Tensor, upsample_size: tuple[int, int] | None = None) -> Tensor:
+        if upsample_size is not None:
+            upsampled: Tensor = super().forward(hidden_states, upsample_size)
+            return upsampled
+        batch, channels, height, width = hidden_states.shape
+        rows = hidden_states.permute(0, 2, 3, 1)[:, :, None, :, None]
+        # A plain copy, twice as fast as PyTorch's nearest neighbours of pictures laid out channels last.
+        rows = rows.expand(-1, -1, 2, -1, 2, -1).reshape(batch, 2 * height, 2 * width, channels)
+        convolved: Tensor = self.conv(rows.permute(0, 3, 1, 2))
+        return convolved
 
 
 class _NormSilu(nn.GroupNorm):
@@ -113,9 +128,12 @@ class _Transformer(Transformer2DModel):
         batch, channels, height, width = hidden_states.shape
         tokens = group_norm(hidden_states, self.norm).permute(0, 2, 3, 1).reshape(batch, -1, channels)
         tokens, change = self.proj_in(tokens), None
-        for block in self.transformer_blocks:
-            tokens, change = block(tokens, change, encoder_hidden_states)
-        tokens = self.proj_out(tokens + change)
+        if adds_in_products(self):
+            tokens = transform(self, tokens, encoder_hidden_states)
+        else:
+            for block in self.transformer_blocks:
+                tokens, change = block(tokens, change, encoder_hidden_states)
+            tokens = self.proj_out(tokens + change)
         # No copy: (n, tokens, c) is a picture laid out channels last.
         return tokens.view(batch, height, width, channels).permute(0, 3, 1, 2) + hidden_states
 

@@ -23,6 +23,36 @@ def geglu(projected: Tensor) -> Tensor:
     return value * functional.gelu(gate)
 
 
+def multiply_gated(x: Tensor, layer: Any) -> Tensor:
+    """Return GEGLU of what `layer` makes of `x`; where nothing is learnt, on a Hopper GPU, in one kernel."""
+    if not _gates_in_product(x, layer):
+        return geglu(layer(x))
+    from kolors_dagster.kolors.kernels import gated_product
+
+    out = gated_product.multiply_gated(x.reshape(-1, x.shape[-1]), layer.weight, layer.bias)
+    return out.view(*x.shape[:-1], -1)
+
+
+def _gates_in_product(x: Tensor, layer: Any) -> bool:
+    if not x.is_cuda or torch.is_grad_enabled() or type(layer) is not nn.Linear or layer.bias is None:
+        return False
+    if x.dtype not in (torch.float16, torch.bfloat16):
+        return False
+    from kolors_dagster.kolors.kernels import gated_product
+
+    return gated_product.can_multiply(x, layer.weight)
+
+
+def shift_norm(x: Tensor, shift: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """Return the layer norm of `x` (…, c) + `shift` (c), where nothing is learnt; `shift` is fp32."""
+    if x.is_cuda:
+        from kolors_dagster.kolors.kernels import layer_norm
+
+        return layer_norm.shift_norm(x, shift, norm.weight, norm.bias, norm.eps)
+    shifted = (x + shift).to(x.dtype)
+    return functional.layer_norm(shifted, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+
+
 def add_norm(x: Tensor, change: Tensor | None, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:
     """Return `x` + `change`, both (…, c), and the layer norm of that."""
     if x.is_cuda:

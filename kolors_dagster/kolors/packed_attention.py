@@ -24,14 +24,18 @@ class PackedAttention(Attention):
         attention_mask: Tensor | None = None,
     ) -> Tensor:
         """Return what `hidden_states` (n, tokens, c) take from themselves, or from the text."""
+        out: nn.Module = self.to_out[0]
+        attended: Tensor = out(self.take(hidden_states, encoder_hidden_states))
+        return attended
+
+    def take(self, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None) -> Tensor:
+        """Return that before the last layer, `to_out`."""
         if encoder_hidden_states is None:
             packed = self._multiply([self.to_q, self.to_k, self.to_v], hidden_states)
         else:
             packed = [self.to_q(hidden_states)]
             packed += self._multiply([self.to_k, self.to_v], encoder_hidden_states)
-        out: nn.Module = self.to_out[0]
-        attended: Tensor = out(attend(packed, self.heads))
-        return attended
+        return attend(packed, self.heads)
 
     def _multiply(self, layers: list[Any], x: Tensor) -> list[Tensor]:
         """Return what the layers make of `x`, in one tensor if their weights lie side by side."""

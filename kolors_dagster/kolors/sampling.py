@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
 
 LATENT_CHANNELS = 4
 PIXELS_PER_LATENT = 8
+
+# What batches (rows, height, width) a UNet has drawn: its kernels are set up for these.
+_COMPUTED: WeakKeyDictionary[KolorsUNet, set[tuple[int, int, int]]] = WeakKeyDictionary()
 
 
 def make_noise(seeds: Sequence[int], width: int, height: int) -> Tensor:
@@ -56,9 +60,11 @@ def sample_latents(
     path = schedule.euler_steps(steps)
     timesteps = torch.tensor(path.timesteps, device=device)
     latents = make_noise(seeds, width, height).to(device) * path.initial_sigma
+    shape, computed = (len(text), height, width), _COMPUTED.setdefault(unet, set())
     predict = GraphedCall(
         lambda inputs, timestep: unet(inputs, timestep, text.hidden_states, text.pooled, time_ids),
         refused=is_streamed(unet),
+        warm=shape in computed,
     )
     with fixed_text(unet, text, time_ids), tqdm(total=steps, desc=f"draw {count}", unit="step") as bar:
         sigmas = list(pairwise(path.sigmas))
@@ -74,4 +80,5 @@ def sample_latents(
             bar.update()
             if on_step:
                 on_step(step + 1)
+    computed.add(shape)
     return latents

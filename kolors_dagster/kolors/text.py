@@ -60,7 +60,10 @@ class TextEncoder:
         slower. Raises UserError if that is too much too.
         """
         bar = tqdm(texts, desc="encode text", unit="text", leave=False, disable=len(texts) < 2)
-        return join_embeddings([self._encode_or_stream(text) for text in bar])
+        # diffusers' rotary embedding is TorchScript: on a GPU that is fused from the second text on, and
+        # rounded otherwise than for the first.
+        with torch.jit.optimized_execution(False):  # type: ignore[no-untyped-call]
+            return join_embeddings([self._encode_or_stream(text) for text in bar])
 
     def count_tokens(self, text: str) -> int:
         """Return how many of the 256 places `text` takes, the two that start every text included."""

@@ -50,7 +50,7 @@ class VAE:
         if not pixels.isfinite().all():
             raise FloatingPointError("the picture has values that are not finite (NaN or infinite)")
         pixels = (pixels.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
-        return (pixels.cpu().numpy() * 255).round().astype(np.uint8)
+        return (pixels * 255).round().to(torch.uint8).cpu().numpy()
 
     def _compute(self, half: Callable[[Tensor], Any], inputs: Tensor) -> Any:
         """Return what one half of the model makes of `inputs`, on the GPU or else on the CPU."""

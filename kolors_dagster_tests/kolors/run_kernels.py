@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from kolors_dagster.kolors import fused_functions as fused
 from kolors_dagster.kolors.fp8_layers import FP8, quantize_rows
-from kolors_dagster.kolors.kernels import quantize
+from kolors_dagster.kolors.kernels import gated_product, layer_norm, quantize
 from kolors_dagster.kolors.kernels.attention import attend
 from kolors_dagster.kolors.kernels.attention_back import attend_back
 
@@ -127,7 +127,26 @@ def check_quantize(dtype: torch.dtype, gated: bool) -> None:
     print("quantize")
 
 
+def check_gated_product() -> None:
+    """More rows than a tile, no multiple of it; tiles in two columns and, ten rows of them, in two groups."""
+    gated_product._count_multiprocessors = lambda _: 2  # no GPU is there to ask
+    x, weight, bias = (draw(*shape).half() for shape in ((1200, 64), (512, 64), (512,)))
+    value, gate = functional.linear(x.float(), weight.float(), bias.float()).chunk(2, dim=-1)
+    found = gated_product.multiply_gated(x, weight, bias)
+    torch.testing.assert_close(found.float(), value * functional.gelu(gate), rtol=2e-3, atol=2e-3)
+    print("gated product")
+
+
+def check_shift_norm() -> None:
+    x, shift, weight, bias = (draw(*shape) for shape in ((7, 160), (160,), (160,), (160,)))
+    expected = functional.layer_norm(x + shift, (160,), weight, bias, EPS)
+    torch.testing.assert_close(layer_norm.shift_norm(x, shift, weight, bias, EPS), expected)
+    print("shift norm")
+
+
 check_pointwise()
+check_gated_product()
+check_shift_norm()
 check_layer_norm(None)
 check_layer_norm(draw(7, 160))
 sizes = ((2, 96, 160), (1, 9, 64))  # several parts and channel blocks; fewer pixels than a block

@@ -57,6 +57,17 @@ def test_on_the_cpu_it_is_just_a_call(refused: bool) -> None:
     )
 
 
+@on_gpu
+def test_a_warm_one_is_recorded_at_its_first_call() -> None:
+    counted = Counted("cuda")
+    first, second = make_inputs(2, "cuda")
+    expected = [counted.predict(*inputs) for inputs in (first, second)]
+    graphed = GraphedCall(counted.predict, warm=True)
+    for inputs, right in zip((first, second), expected, strict=True):
+        assert torch.equal(graphed(*inputs), right)
+    assert counted.calls == 3
+
+
 def test_errors_of_the_function_come_through() -> None:
     def fail(x: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("nothing left")

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,19 @@ def test_out_of_memory_goes_on_layer_by_layer(
     monkeypatch.setattr(small.model, "forward", without_memory)
     with pytest.raises(UserError, match="not enough memory to encode"):
         small.encode(TEXTS)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_a_gpu_the_first_text_of_a_process_is_encoded_like_any_other(mini_folder: Path) -> None:
+    """In a process of its own, for what TorchScript fuses it fuses from the second call on."""
+    program = f"""
+import torch
+import subprocess
+import sys
+from pathlib import Path
+from kolors_dagster.kolors.loading import load_text_encoder
+encoder = load_text_encoder(Path({str(mini_folder)!r}), torch.device("cuda"), torch.float16)
+first, second, third = (encoder.encode(["二次元，一个女孩"]).hidden_states for _ in range(3))
+assert torch.equal(first, second) and torch.equal(second, third)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -45,6 +45,23 @@ def _add_norm(
 
 
 @triton.jit
+def _shift_norm(
+    x_ptr, shift_ptr, weight_ptr, bias_ptr, out_ptr, eps, width: tl.constexpr, block: tl.constexpr
+):
+    row = tl.program_id(0).to(tl.int64)
+    at = tl.arange(0, block)
+    inside = at < width
+    x = tl.load(x_ptr + row * width + at, mask=inside, other=0.0).to(tl.float32)
+    x += tl.load(shift_ptr + at, mask=inside, other=0.0)
+    centred = tl.where(inside, x - tl.sum(x, 0) / width, 0.0)
+    rstd = 1.0 / tl.sqrt(tl.sum(centred * centred, 0) / width + eps)
+    weight = tl.load(weight_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    bias = tl.load(bias_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    out = centred * rstd * weight + bias
+    tl.store(out_ptr + row * width + at, out.to(out_ptr.dtype.element_ty), mask=inside)
+
+
+@triton.jit
 def _add_norm_back(
     total_ptr,
     grad_total_ptr,
@@ -84,6 +101,13 @@ def add_norm(
         width, change is not None, triton.next_power_of_2(width),
     )  # fmt: skip
     return total, out, mean, rstd
+
+
+def shift_norm(x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Return the layer norm of x (…, c) + shift (c), which is fp32."""
+    width, out = x.shape[-1], x.new_empty(x.shape)
+    _shift_norm[(x.numel() // width,)](x, shift, weight, bias, out, eps, width, triton.next_power_of_2(width))
+    return out
 
 
 def add_norm_back(
