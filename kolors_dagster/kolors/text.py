@@ -62,7 +62,7 @@ class TextEncoder:
         bar = tqdm(texts, desc="encode text", unit="text", leave=False, disable=len(texts) < 2)
         # diffusers' rotary embedding is TorchScript: on a GPU that is fused from the second text on, and
         # rounded otherwise than for the first.
-        with torch.jit.optimized_execution(False):  # type: ignore[no-untyped-call]
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             return join_embeddings([self._encode_or_stream(text) for text in bar])
 
     def count_tokens(self, text: str) -> int:

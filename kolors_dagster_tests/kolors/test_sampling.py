@@ -116,18 +116,18 @@ def test_the_same_inputs_give_the_same_bytes(
 def test_a_streamed_unet_draws_the_same_and_no_graph_is_tried(
     unet: KolorsUNet, text_encoder: TextEncoder, mini_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused: list[bool] = []
+    seen: list[tuple[bool, bool]] = []
 
-    def look_on(function: Any, *, refused: bool, seen: list[bool] = refused) -> GraphedCall:
-        seen.append(refused)
-        return GraphedCall(function, refused=refused)
+    def look_on(function: Any, *, refused: bool, warm: bool) -> GraphedCall:
+        seen.append((refused, warm))
+        return GraphedCall(function, refused=refused, warm=warm)
 
     monkeypatch.setattr(sampling, "GraphedCall", look_on)
     shape = {"width": 64, "height": 96, "guidance_scale": 4.0}
     whole = sample(unet, text_encoder, mini_folder, **shape)
     stream_linear_layers(unet, CPU, torch.float32)
     assert torch.equal(sample(unet, text_encoder, mini_folder, **shape), whole)
-    assert refused == [False, True]
+    assert seen == [(False, False), (True, True)]  # the shape is known by then
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
