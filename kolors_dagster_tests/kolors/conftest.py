@@ -83,6 +83,13 @@ def lora_file(mini_folder: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Embeddings and the like go into a folder of the test's own."""
+    monkeypatch.setenv("KOLORS_DATA", str(tmp_path))
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def base_model(tmp_path_factory: pytest.TempPathFactory, mini_folder: Path) -> BaseModel:
     with pytest.MonkeyPatch.context() as patch:
