@@ -1,6 +1,6 @@
 """Take the README's screenshots of "Who drew this?" from a running `make ui`, by the links a person follows.
 
-Needs `pip install playwright` and a Chromium:
+Needs `pip install playwright`, a Chromium and a Chinese font:
 python docs/who_drew_this.py STORY STYLE OTHER_STYLE [URL] [CHROMIUM]
 """
 
