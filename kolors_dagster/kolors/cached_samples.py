@@ -12,7 +12,7 @@ from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.buckets import Size
 
-CACHE_FORMAT = 4
+CACHE_FORMAT = 5
 SHARD_ROWS = 32
 
 
@@ -22,7 +22,7 @@ def latents_file(shard: int) -> str:
 
 
 def text_file(shard: int) -> str:
-    """Return the name of a file of 32 captions' `hidden_states` (rows, 256, C) and `pooled` (rows, C)."""
+    """Return the name of a file of 32 texts' `hidden_states` (rows, 256, C) and `pooled` (rows, C)."""
     return f"text-{shard:05}.safetensors"
 
 
@@ -62,8 +62,8 @@ class CachedSamples:
         self.base_model_version: str = index["arithmetic"]["base_model"]
         self.resolution: int = index["arithmetic"]["resolution"]
         self.crop: str = index["arithmetic"]["crop"]
-        row_of_caption = {caption: row for row, caption in enumerate(index["captions"])}
-        self._captions = [row_of_caption[image["text"]] for image in index["images"]]
+        self._row_of_text = {text: row for row, text in enumerate(index["texts"])}
+        self._texts: list[str] = [image["text"] for image in index["images"]]
         self._places: list[tuple[str, int]] = [(image["shard"], image["row"]) for image in index["images"]]
         self.sizes: list[Size] = [
             (width, height) for width, height in (image["size"] for image in index["images"])
@@ -71,17 +71,20 @@ class CachedSamples:
         self._open_files: dict[str, Any] = {}
 
     def __len__(self) -> int:
-        return len(self._captions)
+        return len(self._texts)
 
     def __getitem__(self, image: int) -> CachedSample:
         shard, row = self._places[image]
-        text_shard, text_row = divmod(self._captions[image], SHARD_ROWS)
+        hidden_states, pooled = self.read_text(self._texts[image])
         return CachedSample(
-            mean=self._read(shard, "mean", row),
-            std=self._read(shard, "std", row),
-            hidden_states=self._read(text_file(text_shard), "hidden_states", text_row),
-            pooled=self._read(text_file(text_shard), "pooled", text_row),
+            self._read(shard, "mean", row), self._read(shard, "std", row), hidden_states, pooled
         )
+
+    def read_text(self, text: str) -> tuple[Tensor, Tensor]:
+        """Return the `hidden_states` and `pooled` of a caption, or of one of `UNPROMPTED`."""
+        shard, row = divmod(self._row_of_text[text], SHARD_ROWS)
+        name = text_file(shard)
+        return self._read(name, "hidden_states", row), self._read(name, "pooled", row)
 
     def _read_index(self) -> dict[str, Any]:
         file = self._folder / "index.json"

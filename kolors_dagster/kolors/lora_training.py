@@ -80,11 +80,22 @@ class LoraTraining(LightningModule):
             self.average.lerp_(self.lora.values.detach(), 1 - self.recipe.ema_decay)
         self.losses[self.step] = loss
 
+    def predict(self, batch: StepBatch) -> Tensor:
+        """Return the noise (n, 4, h, w) that the UNet, with its LoRA, sees in a batch on its device."""
+        predicted: Tensor = self.unet(
+            batch.noisy_latents.to(self.frozen_dtype),
+            batch.timesteps,
+            batch.hidden_states.to(self.frozen_dtype),
+            batch.pooled.to(self.frozen_dtype),
+            batch.time_ids,
+        )
+        return predicted
+
     def transfer_batch_to_device(self, batch: StepBatch, device: torch.device, _: int) -> StepBatch:
         """Return the batch on the device; a GPU fetches it while it works on the one before."""
         if device.type == "cuda":
             batch = StepBatch(*(tensor.pin_memory() for tensor in batch))
-        return StepBatch(*(tensor.to(device, non_blocking=True) for tensor in batch))
+        return batch.to(device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the recipe's optimizer of the LoRA's weights."""
@@ -162,14 +173,7 @@ class LoraTraining(LightningModule):
 
     def _sum_losses(self, batch: StepBatch) -> Tensor:
         """Return the sum over samples of the weighted mean squared error of the predicted noise."""
-        predicted = self.unet(
-            batch.noisy_latents.to(self.frozen_dtype),
-            batch.timesteps,
-            batch.hidden_states.to(self.frozen_dtype),
-            batch.pooled.to(self.frozen_dtype),
-            batch.time_ids,
-        )
-        errors = (predicted.float() - batch.noise).square().mean(dim=(1, 2, 3))
+        errors = (self.predict(batch).float() - batch.noise).square().mean(dim=(1, 2, 3))
         return (errors * batch.weights).sum()
 
     def _spare_memory(self) -> None:

@@ -110,13 +110,13 @@ def _train(
         inject_lora(unet, recipe.rank, recipe.alpha, recipe.target_modules, recipe.seed, dora=recipe.dora)
         training = LoraTraining(unet, recipe, gradient_checkpointing=plan.checkpoint_gradients)
         checkpoint = load_newest_checkpoint(checkpoints, key)
+        first = checkpoint.step if checkpoint else 0
+        steps = TrainingSteps(samples, load_noise_schedule(base_model.folder), recipe, first, rows)
+        steps.keep_predictions(lambda batch: training.predict(batch.to(device)))
         if checkpoint is not None:
             training.restore(checkpoint)
             if validation:
                 validation.restore(checkpoint.tensors)
-        first = training.step
-        schedule = load_noise_schedule(base_model.folder)
-        steps = TrainingSteps(samples, schedule, recipe, first, rows)
         seconds_per_step = fit(training, steps, device, checkpoints, key, validation, leads=rank == 0)
         if rank:
             return None

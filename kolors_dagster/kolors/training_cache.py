@@ -26,6 +26,7 @@ from kolors_dagster.kolors.device_memory import free_memory, limit_memory, relea
 from kolors_dagster.kolors.loading import load_text_encoder, load_vae
 from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memory_plan
 from kolors_dagster.kolors.peak_memory import PeakMemory
+from kolors_dagster.kolors.prior_preservation import UNPROMPTED
 from kolors_dagster.kolors.training_images import TrainingImage, read_cropped, read_training_images
 from kolors_dagster.kolors.training_precision import choose_training_dtype
 from kolors_dagster.kolors.training_record import CacheReport
@@ -43,7 +44,7 @@ def build_training_cache(
     device: torch.device,
     memory_gib: float | None = None,
 ) -> CacheReport:
-    """Encode every image and every distinct caption of `dataset` once, into the folder `output`.
+    """Encode every image and every distinct caption of `dataset` once, and `UNPROMPTED`, into `output`.
 
     An `output` that already holds just that is left as it is: a recipe's other fields change nothing here.
 
@@ -58,6 +59,7 @@ def build_training_cache(
     start = time.perf_counter()
     images = read_training_images(dataset)
     captions = list(dict.fromkeys(image.text for image in images))
+    texts = list(dict.fromkeys([*captions, *UNPROMPTED]))
     filled = base_model.fill_recipe(recipe)
     sizes = choose_sizes([image.size for image in images], filled)
     dtype = choose_training_dtype(device, recipe.precision)
@@ -71,12 +73,12 @@ def build_training_cache(
     }
     data_version = hash_json([arithmetic, dataset_version])
     work = output.with_name(f".{output.name}.work")
-    image_shards, caption_shards = _cut_by_size(sizes), _cut(range(len(captions)))
+    image_shards, text_shards = _cut_by_size(sizes), _cut(range(len(texts)))
     limit_memory(device, memory_gib)
     parts = PartSizes.of(base_model.sizes, dtype.itemsize)
     plan = choose_memory_plan(free_memory(device), parts, filled.resolution, requested="sequential")
     load_images = partial(_load_image_encoder, base_model.folder, images, sizes, device, plan)
-    load_captions = partial(_load_caption_encoder, base_model.folder, captions, device, dtype, plan)
+    load_texts = partial(_load_text_encoder, base_model.folder, texts, device, dtype, plan)
 
     def report(reused_shards: int, images_per_second: float | None, peak_bytes: int) -> CacheReport:
         return CacheReport(
@@ -103,13 +105,13 @@ def build_training_cache(
     at_a_time = _IMAGES_AT_A_TIME if device.type == "cuda" else 1
     with PeakMemory(device) as peak:
         image_keys = [hash_json([arithmetic, image.sha256]) for image in images]
-        caption_keys = [hash_json([arithmetic, caption]) for caption in captions]
+        text_keys = [hash_json([arithmetic, text]) for text in texts]
         latents, reused_latents, rate = encode_shards(
             "image", image_keys, image_shards, load_images, at_a_time, work, device
         )
         release_memory(device)
-        texts, reused_texts, _ = encode_shards(
-            "caption", caption_keys, caption_shards, load_captions, 1, work, device
+        embeddings, reused_texts, _ = encode_shards(
+            "caption", text_keys, text_shards, load_texts, 1, work, device
         )
         release_memory(device)
     place = {
@@ -125,7 +127,7 @@ def build_training_cache(
         "dataset_version": dataset_version,
         "base_model_name": base_model.name,
         "arithmetic": arithmetic,
-        "captions": captions,
+        "texts": texts,
         "images": [
             {"file_name": image.file_name, "text": image.text, "size": sizes[number], **place[number]}
             for number, image in enumerate(images)
@@ -134,7 +136,7 @@ def build_training_cache(
     with write_whole_folder(output) as folder:
         for number, shard in enumerate(latents):
             shutil.copyfile(shard, folder / latents_file(number))
-        for number, shard in enumerate(texts):
+        for number, shard in enumerate(embeddings):
             shutil.copyfile(shard, folder / text_file(number))
         hashes = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
         write_json(folder / "index.json", index | {"files": hashes})
@@ -177,13 +179,13 @@ def _load_image_encoder(
     return encode
 
 
-def _load_caption_encoder(
-    folder: Path, captions: Sequence[str], device: torch.device, dtype: torch.dtype, plan: MemoryPlan
+def _load_text_encoder(
+    folder: Path, texts: Sequence[str], device: torch.device, dtype: torch.dtype, plan: MemoryPlan
 ) -> Encode:
     encoder = load_text_encoder(folder, device, dtype, stream=plan.stream_text_encoder)
 
     def encode(numbers: Sequence[int]) -> Rows:
-        embeddings = encoder.encode([captions[number] for number in numbers])
+        embeddings = encoder.encode([texts[number] for number in numbers])
         return {"hidden_states": embeddings.hidden_states, "pooled": embeddings.pooled}
 
     return encode

@@ -1,14 +1,21 @@
 """What training step k sees: a function of the seed and k alone, so that a resumed run is the same run."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from kolors_dagster.kolors.batch_order import BatchOrder, make_generator
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
+from kolors_dagster.kolors.prior_preservation import (
+    PRESERVED_WEIGHT,
+    bring_to_much_noise,
+    find_preserved_rows,
+)
 from kolors_dagster.kolors.training_objective import draw_noise, weigh_by_snr
 from kolors_dagster.kolors.unet import make_time_ids
 from kolors_dagster.specs import FilledRecipe
@@ -19,6 +26,7 @@ class StepBatch(NamedTuple):
 
     noisy_latents: Tensor
     noise: Tensor
+    """What is to be predicted; of a preserved row, what the bare model predicts instead."""
     timesteps: Tensor
     hidden_states: Tensor
     pooled: Tensor
@@ -30,6 +38,10 @@ class StepBatch(NamedTuple):
     def rows(self, chosen: slice) -> "StepBatch":
         """Return some of the samples."""
         return StepBatch(*(tensor[chosen] for tensor in self))
+
+    def to(self, device: torch.device) -> "StepBatch":
+        """Return the batch on `device`; a GPU takes pinned memory while it works on."""
+        return StepBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
 class TrainingSteps:
@@ -57,6 +69,7 @@ class TrainingSteps:
         self._order = BatchOrder(samples.sizes, recipe.batch_size * recipe.gradient_accumulation, recipe.seed)
         self._steps = range(first, recipe.steps)
         self._rows = rows
+        self._bare_predictions: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -64,6 +77,20 @@ class TrainingSteps:
     def __iter__(self) -> Iterator[StepBatch]:
         for step in self._steps:
             yield self.make_batch(step).rows(self._rows)
+
+    @torch.no_grad()
+    def keep_predictions(self, predict: Callable[[StepBatch], Tensor]) -> None:
+        """Let what `predict` now makes of the preserved rows be what these are to learn.
+
+        Once for all steps, a row at a time, before the LoRA has changed anything. Recipes without prior
+        preservation have no such rows.
+        """
+        due = [step for step in self._steps if self._preserved(step)]
+        quiet = not sys.stderr.isatty()
+        for step in tqdm(due, "predict without prompt", unit="step", mininterval=10 if quiet else 0.5):
+            batch = self.make_batch(step)
+            rows = [batch.rows(slice(row, row + 1)) for row in self._preserved(step)]
+            self._bare_predictions[step] = torch.cat([predict(row).float().cpu() for row in rows])
 
     def make_batch(self, step: int) -> StepBatch:
         """Return the batch of `step`: latents drawn from their posteriors, noise, timesteps, embeddings."""
@@ -76,12 +103,29 @@ class TrainingSteps:
         latents = mean + std * torch.randn(mean.shape, generator=generator)
         noise = draw_noise(mean, self._recipe.noise_offset, generator)
         timesteps = torch.randint(self._schedule.timesteps, (len(chosen),), generator=generator)
+        texts = [(sample.hidden_states, sample.pooled) for sample in chosen]
+        preserved = self._preserved(step)
+        for row, text in preserved.items():
+            timesteps[row] = bring_to_much_noise(timesteps[row], self._schedule.timesteps)
+            texts[row] = self._samples.read_text(text)
+        noisy_latents = self._schedule.add_noise(latents, noise, timesteps)
+        weights = weigh_by_snr(self._schedule, timesteps, self._recipe.snr_gamma)
+        if preserved:
+            weights[list(preserved)] *= PRESERVED_WEIGHT
+        if step in self._bare_predictions:
+            noise[list(preserved)] = self._bare_predictions[step]
+        hidden_states, pooled = (torch.stack(embeddings) for embeddings in zip(*texts, strict=True))
         return StepBatch(
-            noisy_latents=self._schedule.add_noise(latents, noise, timesteps),
+            noisy_latents=noisy_latents,
             noise=noise,
             timesteps=timesteps,
-            hidden_states=torch.stack([sample.hidden_states for sample in chosen]),
-            pooled=torch.stack([sample.pooled for sample in chosen]),
+            hidden_states=hidden_states,
+            pooled=pooled,
             time_ids=make_time_ids(height, width, len(chosen), mean.device, torch.float32).contiguous(),
-            weights=weigh_by_snr(self._schedule, timesteps, self._recipe.snr_gamma),
+            weights=weights,
         )
+
+    def _preserved(self, step: int) -> dict[int, str]:
+        recipe = self._recipe
+        batch_size = recipe.batch_size * recipe.gradient_accumulation
+        return dict(find_preserved_rows(step, batch_size, recipe.prior_preservation))

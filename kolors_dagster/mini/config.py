@@ -16,6 +16,7 @@ TRAINING: dict[str, Any] = {
     "learning_rate": 2e-3,
     "alpha": 16.0,
     "snr_gamma": 1.0,
+    "prior_preservation": 0.25,
     "steps": 260,
     "batch_size": 2,
     "warmup_steps": 20,

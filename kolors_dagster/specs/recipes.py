@@ -56,6 +56,14 @@ class TrainingRecipe(Spec):
         le=1,
         description="Shift of the noise's channels, for darker darks (0.05 is usual).",
     )
+    prior_preservation: float | None = Field(
+        None,
+        ge=0,
+        le=0.5,
+        description="Share of the pictures without their captions, from which what the model does without a "
+        "prompt is kept: guidance then strengthens the style too (0.25 is much, 0 none); empty: the base "
+        "model's own.",
+    )
     ema_decay: float | None = Field(
         None,
         gt=0,
@@ -104,6 +112,7 @@ class FilledRecipe(TrainingRecipe):
     alpha: float = Field(gt=0)
     learning_rate: float = Field(gt=0, lt=1)
     snr_gamma: float = Field(ge=0)
+    prior_preservation: float = Field(ge=0, le=0.5)
     target_modules: list[str] = Field(min_length=1)
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1)

@@ -37,6 +37,7 @@ def test_real_kolors_draws_in_fifty_steps_and_is_trained_as_in_the_notebook(fold
     assert model.default_steps == 50
     recipe = model.fill_recipe(TrainingRecipe())
     assert (recipe.learning_rate, recipe.alpha, recipe.snr_gamma) == (1e-4, 4.0, 0)
+    assert recipe.prior_preservation == 0
     assert recipe.target_modules == ["to_q", "to_k", "to_v", "to_out.0"]
 
 
@@ -49,6 +50,7 @@ def test_a_recipe_is_filled_where_it_is_empty_and_nowhere_else(folder: Path) -> 
         learning_rate=2e-5,
         alpha=1.5,
         snr_gamma=0,
+        prior_preservation=0,
         steps=3,
         batch_size=5,
         warmup_steps=1,

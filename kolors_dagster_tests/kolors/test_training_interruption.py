@@ -18,10 +18,10 @@ from kolors_dagster_tests.kolors.training_parts import METADATA, RECIPE, read_fo
 def test_buckets_give_the_same_bytes_again_and_after_an_interruption(
     tmp_path: Path, bucket_cache: Path, base_model: BaseModel
 ) -> None:
-    changes = {"crop": "buckets", "batch_size": 2}
+    changes = {"crop": "buckets", "batch_size": 2, "prior_preservation": 0.25}
     train(bucket_cache, base_model, tmp_path / "whole", **changes)
     with pytest.MonkeyPatch.context() as patch:
-        stop_at(3, KeyboardInterrupt(), patch)
+        stop_at(4, KeyboardInterrupt(), patch)  # no preserved row, which would be asked for before
         with pytest.raises(KeyboardInterrupt):
             train(bucket_cache, base_model, tmp_path / "resumed", **changes)
     assert train(bucket_cache, base_model, tmp_path / "resumed", **changes).resumed_from == 2

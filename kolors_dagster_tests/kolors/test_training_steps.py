@@ -15,7 +15,9 @@ def make_steps(
     cache: Path, base_model: BaseModel, batch_size: int = 1, seed: int = 42, first: int = 0, last: int = 20
 ) -> TrainingSteps:
     schedule = load_noise_schedule(base_model.folder)
-    recipe = base_model.fill_recipe(TrainingRecipe(batch_size=batch_size, seed=seed, steps=last))
+    recipe = base_model.fill_recipe(
+        TrainingRecipe(batch_size=batch_size, seed=seed, steps=last, prior_preservation=0)
+    )
     return TrainingSteps(CachedSamples(cache), schedule, recipe, first)
 
 

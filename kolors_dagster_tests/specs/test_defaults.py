@@ -10,7 +10,14 @@ def test_training_defaults_are_the_notebooks_or_left_to_the_base_model():
     recipe = TrainingRecipe()
     assert (recipe.rank, recipe.gradient_accumulation, recipe.precision) == (16, 1, "auto")
     assert recipe.crop is None  # the style's: it depends on the source
-    own = ("alpha", "learning_rate", "snr_gamma", "target_modules", "resolution")  # the base model's
+    own = (
+        "alpha",
+        "learning_rate",
+        "snr_gamma",
+        "prior_preservation",
+        "target_modules",
+        "resolution",
+    )  # the base model's
     assert all(
         getattr(recipe, name) is None for name in (*own, "steps", "batch_size", "warmup_steps", "decay")
     )

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import torch
+
+from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.cached_samples import CachedSamples
+from kolors_dagster.kolors.loading import load_noise_schedule, load_text_encoder, load_unet
+from kolors_dagster.kolors.lora import load_lora
+from kolors_dagster.kolors.prior_preservation import (
+    PRESERVED_WEIGHT,
+    UNPROMPTED,
+    bring_to_much_noise,
+    find_preserved_rows,
+)
+from kolors_dagster.kolors.training_steps import StepBatch, TrainingSteps
+from kolors_dagster.kolors.unet import KolorsUNet
+from kolors_dagster.specs import TrainingRecipe
+from kolors_dagster_tests.kolors.training_parts import CPU, RECIPE, train
+
+SHARE = 0.25
+
+
+def make_steps(cache: Path, base_model: BaseModel, share: float, batch_size: int = 2) -> TrainingSteps:
+    changes = {"batch_size": batch_size, "prior_preservation": share, "steps": 8}
+    recipe = base_model.fill_recipe(TrainingRecipe(**(RECIPE.model_dump() | changes)))
+    return TrainingSteps(CachedSamples(cache), load_noise_schedule(base_model.folder), recipe)
+
+
+def predict(unet: KolorsUNet, batch: StepBatch) -> torch.Tensor:
+    predicted: torch.Tensor = unet(
+        batch.noisy_latents, batch.timesteps, batch.hidden_states, batch.pooled, batch.time_ids
+    )
+    return predicted
+
+
+def test_the_share_is_met_by_any_batch_size_and_both_texts_take_turns() -> None:
+    for batch_size in (1, 2, 3, 8):
+        rows = [
+            step * batch_size + kept.row
+            for step in range(24)
+            for kept in find_preserved_rows(step, batch_size, SHARE)
+        ]
+        assert rows == list(range(3, 24 * batch_size, 4))
+    texts = [kept.text for step in range(16) for kept in find_preserved_rows(step, 1, SHARE)]
+    assert texts == [*UNPROMPTED, *UNPROMPTED]
+    assert not list(find_preserved_rows(0, 100, 0.0))
+
+
+def test_preserved_timesteps_are_the_noisiest_third_and_spread_over_it() -> None:
+    brought = bring_to_much_noise(torch.arange(1100), 1100)
+    assert brought.min() == 704
+    assert brought.max() == 1099
+    assert len(brought.unique()) == 396
+
+
+def test_a_preserved_row_learns_the_bare_prediction_without_a_caption(
+    cache: Path, base_model: BaseModel
+) -> None:
+    unet = load_unet(base_model.folder, CPU, torch.float32)
+    encoder = load_text_encoder(base_model.folder, CPU, torch.float32)
+    plain, steps = (make_steps(cache, base_model, share) for share in (0.0, SHARE))
+    steps.keep_predictions(lambda batch: predict(unet, batch))
+    for step, text in ((1, UNPROMPTED[0]), (3, UNPROMPTED[1])):
+        batch, other = steps.make_batch(step), plain.make_batch(step)
+        kept = batch.rows(slice(1, 2))
+        expected = encoder.encode([text])
+        assert torch.equal(kept.hidden_states, expected.hidden_states)
+        assert torch.equal(kept.pooled, expected.pooled)
+        with torch.no_grad():
+            assert torch.equal(kept.noise, predict(unet, kept))
+        assert kept.timesteps >= 704
+        assert kept.weights == PRESERVED_WEIGHT
+        assert all(torch.equal(a[:1], b[:1]) for a, b in zip(batch, other, strict=True)), "the other row"
+    assert all(torch.equal(a, b) for a, b in zip(steps.make_batch(0), plain.make_batch(0), strict=True))
+
+
+def test_the_lora_then_changes_the_prediction_without_a_prompt_less(
+    cache: Path, base_model: BaseModel, tmp_path: Path
+) -> None:
+    steps = make_steps(cache, base_model, SHARE)
+    unet = load_unet(base_model.folder, CPU, torch.float32)
+    steps.keep_predictions(lambda batch: predict(unet, batch))
+    rows = [steps.make_batch(step).rows(slice(1, 2)) for step in (1, 3, 5, 7)]
+    changes = {}
+    for share in (0.0, SHARE):
+        folder = tmp_path / str(share)
+        train(cache, base_model, folder, steps=40, batch_size=2, prior_preservation=share)
+        load_lora(unet, folder / "lora" / "lora.safetensors")
+        with torch.no_grad():
+            changes[share] = sum((predict(unet, row) - row.noise).square().mean().item() for row in rows)
+    assert changes[SHARE] < changes[0.0] / 2
