@@ -46,11 +46,11 @@ def test_the_share_is_met_by_any_batch_size_and_both_texts_take_turns() -> None:
     assert not list(find_preserved_rows(0, 100, 0.0))
 
 
-def test_preserved_timesteps_are_the_noisiest_and_spread_over_them() -> None:
+def test_preserved_timesteps_are_of_much_noise_and_spread_over_it() -> None:
     brought = bring_to_much_noise(torch.arange(1100), 1100)
-    assert brought.min() == 770
-    assert brought.max() == 1099
-    assert len(brought.unique()) == 330
+    assert brought.min() == 704
+    assert brought.max() == 1000
+    assert len(brought.unique()) == 297
 
 
 def test_a_preserved_row_learns_the_bare_prediction_without_a_caption(
@@ -68,7 +68,7 @@ def test_a_preserved_row_learns_the_bare_prediction_without_a_caption(
         assert torch.equal(kept.pooled, expected.pooled)
         with torch.no_grad():
             assert torch.equal(kept.noise, predict(unet, kept))
-        assert kept.timesteps >= 770
+        assert kept.timesteps >= 704
         assert kept.weights == PRESERVED_WEIGHT
         assert all(torch.equal(a[:1], b[:1]) for a, b in zip(batch, other, strict=True)), "the other row"
     assert all(torch.equal(a, b) for a, b in zip(steps.make_batch(0), plain.make_batch(0), strict=True))
