@@ -30,7 +30,7 @@ def wait_for(condition: object, process: subprocess.Popen[bytes], seconds: float
 
 def test_a_killed_training_blocks_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    training = {**STYLE["training"], "steps": 100_000, "checkpoint_every": 2}  # type: ignore[dict-item]
+    training = {**STYLE["training"], "steps": 2_000, "checkpoint_every": 2}  # type: ignore[dict-item]
     write_spec(project / "styles" / "tiny.yaml", {**STYLE, "training": training})
     checkpoints = project / "assets" / "training_checkpoints" / "tiny"
     process = start_training()
@@ -51,7 +51,7 @@ def test_a_living_run_is_left_alone_and_ctrl_c_ends_it_tidily(
     project: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
-    training = {**STYLE["training"], "steps": 100_000}  # type: ignore[dict-item]
+    training = {**STYLE["training"], "steps": 2_000}  # type: ignore[dict-item]
     write_spec(project / "styles" / "tiny.yaml", {**STYLE, "training": training})
     process = start_training()
     try:

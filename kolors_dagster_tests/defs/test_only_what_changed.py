@@ -22,6 +22,7 @@ from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.defs.plan import Item
 from kolors_dagster.defs.targets import Targets
 from kolors_dagster.defs.update import Updater
+from kolors_dagster.kolors.prior_preservation import UNPROMPTED
 from kolors_dagster.story.provenance import read_record
 from kolors_dagster.story.store import PanelStore
 from kolors_dagster_tests.conftest import draw_picture, make_project
@@ -182,8 +183,10 @@ FROM_IMAGES_ON = [
     ALL,
     ["story_grid"],
 ]
+PRESERVED = 1  # of four rows, what the bare model predicts
 LOOKED_AT = 2  # the UNet with the new LoRA and without
-TRAINED, CACHED = Counter(unet=3 + LOOKED_AT), Counter(encode=5, text=1)
+# A caption, and the two texts without which guidance would not know what to compare with.
+TRAINED, CACHED = Counter(unet=3 + LOOKED_AT), Counter(encode=5, text=1 + len(UNPROMPTED))
 
 
 def drawing(pictures: int, new_texts: int = 0) -> Counter[str]:
@@ -221,7 +224,7 @@ ROWS: dict[str, tuple[Callable[[Project], None], list[list[str]], Counter[str]]]
     "the training recipe": (
         train_longer,
         [["training_recipe"], ["training_cache", "lora_checkpoint"], ALL, ["story_grid"]],
-        Counter(unet=4 + LOOKED_AT) + drawing(8),
+        Counter(unet=4 + PRESERVED + LOOKED_AT) + drawing(8),
     ),
     "how training is watched": (watch_the_training, [["training_recipe"]], Counter()),
     "an image": (
