@@ -86,8 +86,9 @@ class TrainingSteps:
         preservation have no such rows.
         """
         due = [step for step in self._steps if self._preserved(step)]
-        quiet = not sys.stderr.isatty()
-        for step in tqdm(due, "predict without prompt", unit="step", mininterval=10 if quiet else 0.5):
+        interval = 0.5 if sys.stderr.isatty() else 10
+        bar = tqdm(due, "predict without prompt", unit="step", mininterval=interval, disable=not due)
+        for step in bar:
             batch = self.make_batch(step)
             rows = [batch.rows(slice(row, row + 1)) for row in self._preserved(step)]
             self._bare_predictions[step] = torch.cat([predict(row).float().cpu() for row in rows])
