@@ -17,7 +17,7 @@ UNPROMPTED = ("", "低分辨率，画面模糊，五官变形，手指畸形，�
 """What predictions are compared with: no prompt, and what stories say that no panel may show."""
 PRESERVED_WEIGHT = 2.0
 """Such a row's weight in the loss, by trial on kolors-mini."""
-# Of the timesteps, by trial on kolors-mini (figures: the data card of its drawings): more of them hide the place
+# Of the timesteps, by trial on kolors-mini (figures: the data card of its drawings): more hide the place
 # that a prompt asks for, fewer leave the style faint.
 _PRESERVED_TIMESTEPS = (0.64, 0.91)
 
