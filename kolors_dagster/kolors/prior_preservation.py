@@ -3,8 +3,10 @@
 Guidance moves a picture from the prediction without the prompt towards the one with it, several times over. A
 LoRA that has learnt captioned pictures alone changes both predictions alike: all that the prompt says is then
 strengthened but the style, which is in both. So in some rows the caption gives way to what a prediction is
-compared with, and what is learnt is the model's own prediction, as it was before the training. At much noise
-only, where colours and layout are decided; with less, the picture itself shows its style.
+compared with, and what is learnt is the model's own prediction, as it was before the training: all of it, or
+a part, the rest being the picture's. With all of it guidance strengthens the style as much as what the prompt
+says, and what the two fight over is lost: the place, and the darks and lights. At much noise only, where
+colours and layout are decided; with less, the picture itself shows its style.
 Source: after the prior preservation of Ruiz et al. 2023, "DreamBooth".
 """
 
@@ -15,6 +17,8 @@ from torch import Tensor
 
 UNPROMPTED = ("", "低分辨率，画面模糊，五官变形，手指畸形，水印，text")
 """What predictions are compared with: no prompt, and what stories say that no panel may show."""
+PRESERVED_SHARE = 0.25
+"""The share of the rows of a training."""
 PRESERVED_WEIGHT = 2.0
 """Such a row's weight in the loss, by trial on kolors-mini."""
 # Of the timesteps, by trial on kolors-mini (figures: the data card of its drawings): more hide the place
@@ -29,12 +33,13 @@ class PreservedRow(NamedTuple):
     text: str
 
 
-def find_preserved_rows(step: int, batch_size: int, share: float) -> Iterator[PreservedRow]:
-    """Yield the rows of the batch of `step` that are preserved: `share` of all, evenly spread over steps."""
+def find_preserved_rows(step: int, batch_size: int) -> Iterator[PreservedRow]:
+    """Yield the rows of the batch of `step` that are preserved, evenly spread over rows and steps."""
     for row in range(batch_size):
         number = step * batch_size + row
-        if int((number + 1) * share) > int(number * share):
-            yield PreservedRow(row, UNPROMPTED[int(number * share) % len(UNPROMPTED)])
+        before = int(number * PRESERVED_SHARE)
+        if int((number + 1) * PRESERVED_SHARE) > before:
+            yield PreservedRow(row, UNPROMPTED[before % len(UNPROMPTED)])
 
 
 def bring_to_much_noise(timestep: Tensor, timesteps: int) -> Tensor:

@@ -31,7 +31,7 @@ from kolors_dagster.kolors.validation import Validation
 from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 # Raise it when a change makes the same inputs give another LoRA: old checkpoints are then not resumed from.
-_TRAINING_VERSION = 6
+_TRAINING_VERSION = 7
 
 
 def train_lora(

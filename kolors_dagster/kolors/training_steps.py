@@ -26,7 +26,7 @@ class StepBatch(NamedTuple):
 
     noisy_latents: Tensor
     noise: Tensor
-    """What is to be predicted; of a preserved row, what the bare model predicts instead."""
+    """What is to be predicted; in a preserved row, what the bare model predicts has part in it."""
     timesteps: Tensor
     hidden_states: Tensor
     pooled: Tensor
@@ -66,10 +66,11 @@ class TrainingSteps:
         self._samples = samples
         self._schedule = schedule
         self._recipe = recipe
-        self._order = BatchOrder(samples.sizes, recipe.batch_size * recipe.gradient_accumulation, recipe.seed)
+        self._batch_size = recipe.batch_size * recipe.gradient_accumulation
+        self._order = BatchOrder(samples.sizes, self._batch_size, recipe.seed)
         self._steps = range(first, recipe.steps)
         self._rows = rows
-        self._bare_predictions: dict[int, Tensor] = {}
+        self._bare_predictions: dict[tuple[int, int], Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -80,18 +81,19 @@ class TrainingSteps:
 
     @torch.no_grad()
     def keep_predictions(self, predict: Callable[[StepBatch], Tensor]) -> None:
-        """Let what `predict` now makes of the preserved rows be what these are to learn.
+        """Let the preserved rows learn what `predict` now makes of them, as far as the recipe says.
 
         Once for all steps, a row at a time, before the LoRA has changed anything. Recipes without prior
         preservation have no such rows.
         """
-        due = [step for step in self._steps if self._preserved(step)]
+        handed_out = range(self._batch_size)[self._rows]
+        due = [(step, row) for step in self._steps for row in self._preserved(step) if row in handed_out]
         interval = 0.5 if sys.stderr.isatty() else 10
-        bar = tqdm(due, "predict without prompt", unit="step", mininterval=interval, disable=not due)
-        for step in bar:
-            batch = self.make_batch(step)
-            rows = [batch.rows(slice(row, row + 1)) for row in self._preserved(step)]
-            self._bare_predictions[step] = torch.cat([predict(row).float().cpu() for row in rows])
+        for step, row in tqdm(
+            due, "predict without prompt", unit="row", mininterval=interval, disable=not due
+        ):
+            batch = self.make_batch(step).rows(slice(row, row + 1))
+            self._bare_predictions[step, row] = predict(batch)[0].float().cpu()
 
     def make_batch(self, step: int) -> StepBatch:
         """Return the batch of `step`: latents drawn from their posteriors, noise, timesteps, embeddings."""
@@ -111,10 +113,11 @@ class TrainingSteps:
             texts[row] = self._samples.read_text(text)
         noisy_latents = self._schedule.add_noise(latents, noise, timesteps)
         weights = weigh_by_snr(self._schedule, timesteps, self._recipe.snr_gamma)
-        if preserved:
-            weights[list(preserved)] *= PRESERVED_WEIGHT
-        if step in self._bare_predictions:
-            noise[list(preserved)] = self._bare_predictions[step]
+        for row in preserved:
+            weights[row] *= PRESERVED_WEIGHT
+            if (step, row) in self._bare_predictions:
+                bare = self._bare_predictions[step, row]
+                noise[row] = torch.lerp(noise[row], bare, self._recipe.prior_preservation)
         hidden_states, pooled = (torch.stack(embeddings) for embeddings in zip(*texts, strict=True))
         return StepBatch(
             noisy_latents=noisy_latents,
@@ -127,6 +130,5 @@ class TrainingSteps:
         )
 
     def _preserved(self, step: int) -> dict[int, str]:
-        recipe = self._recipe
-        batch_size = recipe.batch_size * recipe.gradient_accumulation
-        return dict(find_preserved_rows(step, batch_size, recipe.prior_preservation))
+        rows = find_preserved_rows(step, self._batch_size) if self._recipe.prior_preservation else ()
+        return dict(rows)

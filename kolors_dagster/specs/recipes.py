@@ -59,10 +59,9 @@ class TrainingRecipe(Spec):
     prior_preservation: float | None = Field(
         None,
         ge=0,
-        le=0.5,
-        description="Share of the pictures without their captions, from which what the model does without a "
-        "prompt is kept: guidance then strengthens the style too (0.25 is much, 0 none); empty: the base "
-        "model's own.",
+        le=1,
+        description="How far what the model does without a prompt stays as it was: guidance then strengthens "
+        "the style too (1 much, at the cost of places and of darks; 0 not); empty: the base model's own.",
     )
     ema_decay: float | None = Field(
         None,
@@ -112,7 +111,7 @@ class FilledRecipe(TrainingRecipe):
     alpha: float = Field(gt=0)
     learning_rate: float = Field(gt=0, lt=1)
     snr_gamma: float = Field(ge=0)
-    prior_preservation: float = Field(ge=0, le=0.5)
+    prior_preservation: float = Field(ge=0, le=1)
     target_modules: list[str] = Field(min_length=1)
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1)
