@@ -17,7 +17,7 @@ TRAINING: dict[str, Any] = {
     "learning_rate": 2.5e-3,
     "alpha": 16.0,
     "snr_gamma": 1.0,
-    "prior_preservation": 0.75,
+    "prior_preservation": 0.65,
     "steps": 280,
     "batch_size": 2,
     "warmup_steps": 20,
