@@ -84,7 +84,8 @@ def test_the_beginning_of_a_hash_names_one_lora(store: LoraStore, tmp_path: Path
     assert "train a style" in nothing.value.fix
     sha256 = train(tmp_path / "out", 1.0)
     store.put(tmp_path / "out", DATASET, "run-1", "2026-01-01T00:00:00Z")
-    shutil.copytree(store.root / sha256, store.root / (sha256[:10] + "0" * 54))
+    eleventh = "1" if sha256[10] == "0" else "0"  # a neighbour that parts from it there
+    shutil.copytree(store.root / sha256, store.root / (sha256[:10] + eleventh + "0" * 53))
     assert store.find(sha256[:11].upper()).sha256 == sha256
     with pytest.raises(UserError, match="2 LoRAs begin so"):
         store.find(sha256[:10])
