@@ -57,7 +57,8 @@ def _check_story(name: str, style: str | None) -> Iterator[Message]:
         yield _error(stories_folder(), name, error)
         return
     source = read_yaml(join_inside(stories_folder(), f"{name}.yaml"))
-    if story.sampling.guidance_scale == 1.0 and story.negative_prompt:
+    unguided = story.sampling.guidance_scale == 1.0 and story.sampling.guide_early(None) is None
+    if unguided and story.negative_prompt:
         yield _warn(
             source,
             ("sampling", "guidance_scale"),

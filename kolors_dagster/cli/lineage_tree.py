@@ -84,8 +84,10 @@ def _add_panels(tree: Tree, panels: list[dict[str, Any]]) -> None:
 
 def _list_facts(panel: dict[str, Any]) -> list[str]:
     recipe, base = panel["recipe"], panel["base_model"]
+    early = recipe.get("early_guidance_scale")
     facts = [
-        f"{panel['sampler']} · {recipe['steps']} steps · guidance {recipe['guidance_scale']:g} · "
+        f"{panel['sampler']} · {recipe['steps']} steps · guidance {recipe['guidance_scale']:g}"
+        f"{'' if early is None else f' (at first {early:g})'} · "
         f"{recipe['width']}×{recipe['height']}{' · draft' if recipe.get('draft') else ''}",
         f"{escape(base['name'])} [dim]{base['version'][:12]}[/] + LoRA [dim]{panel['lora_sha256'][:12]}[/] "
         f"× {recipe['lora_weight']:g}",

@@ -19,6 +19,7 @@ from kolors_dagster.specs import FilledRecipe, TrainingRecipe
 
 DEFAULT_STEPS = 50  # Kolors' own; a model may say otherwise in model_index.json
 DEFAULT_STEPS_KEY = "_default_steps"
+EARLY_GUIDANCE_KEY = "_early_guidance_scale"
 # How a LoRA of Kolors is trained, as in the course notebook; likewise.
 DEFAULT_TRAINING: dict[str, Any] = {
     "learning_rate": 1e-4,
@@ -42,7 +43,8 @@ class BaseModel:
 
     `files` and `sizes` go by paths relative to `folder`: sha256 and bytes. `version` is a hash of `files`;
     `default_size` is the side in pixels it draws best, `default_steps` how many steps it takes. A LoRA is
-    trained by `default_training` where its recipe says nothing.
+    trained by `default_training` where its recipe says nothing. `early_guidance_scale` is the most guidance
+    that its first steps bear; None: as much as the others.
     """
 
     name: str
@@ -53,6 +55,7 @@ class BaseModel:
     default_size: int
     default_steps: int
     default_training: dict[str, Any] = field(default_factory=DEFAULT_TRAINING.copy)
+    early_guidance_scale: float | None = None
 
     def fill_recipe(self, recipe: TrainingRecipe) -> FilledRecipe:
         """Return the recipe with this model's own numbers where it has none."""
@@ -104,6 +107,7 @@ def describe_base_model(name: str, folder: Path) -> BaseModel:
         default_size=int(unet.get("sample_size", 128)) * _PIXELS_PER_LATENT,
         default_steps=int(index.get(DEFAULT_STEPS_KEY, DEFAULT_STEPS)),
         default_training=DEFAULT_TRAINING | index.get(DEFAULT_TRAINING_KEY, {}),
+        early_guidance_scale=index.get(EARLY_GUIDANCE_KEY),
     )
 
 

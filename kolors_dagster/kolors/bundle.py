@@ -167,6 +167,7 @@ class KolorsBundle:
                     height=first.height,
                     steps=first.steps,
                     guidance_scale=first.guidance_scale,
+                    early_guidance_scale=first.early_guidance_scale,
                     on_step=lambda _: self.calls.update(unet=1),
                 )
                 wait_for(self.device)
@@ -249,5 +250,7 @@ def _texts(request: DrawRequest) -> tuple[str, ...]:
     return (request.prompt, request.negative_prompt)
 
 
-def _recipe(request: DrawRequest) -> tuple[int, int, int, float, float]:
-    return (request.width, request.height, request.steps, request.guidance_scale, request.lora_weight)
+def _recipe(request: DrawRequest) -> tuple[float, ...]:
+    early = request.early_guidance_scale or request.guidance_scale
+    size = (request.width, request.height)
+    return (*size, request.steps, request.guidance_scale, early, request.lora_weight)

@@ -20,6 +20,8 @@ class DrawRequest:
     steps: int
     guidance_scale: float
     lora_weight: float
+    early_guidance_scale: float | None = None
+    """That of the first steps; None: as later."""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class Validation:
     def draw(self, unet: KolorsUNet, step: int) -> None:
         """Draw with the LoRA as it is on `unet`, which is left in the mode it was in; keep the latents."""
         start = time.perf_counter()
+        usual = SamplingRecipe()
         training = unet.training
         unet.eval()
         latents = sample_latents(
@@ -71,7 +72,8 @@ class Validation:
             width=self._recipe.resolution,
             height=self._recipe.resolution,
             steps=self._base_model.default_steps,
-            guidance_scale=SamplingRecipe().guidance_scale,
+            guidance_scale=usual.guidance_scale,
+            early_guidance_scale=usual.guide_early(self._base_model.early_guidance_scale),
         )
         unet.train(training)
         self._latents[step] = latents.cpu()

@@ -25,6 +25,8 @@ def parameters_text(recipe: PanelRecipe) -> str:
     }
     if recipe.lora_sha256 is not None:
         pairs["Lora hashes"] = f"{recipe.lora_name}: {recipe.lora_sha256[:10]}"
+    if recipe.early_guidance_scale is not None:
+        pairs["Early CFG scale"] = f"{recipe.early_guidance_scale:g}"
     if recipe.draft:
         pairs["Draft"] = "true"
     pairs["Version"] = f"kolors_dagster {recipe.code_version}"

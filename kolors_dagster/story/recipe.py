@@ -22,6 +22,7 @@ class BaseModelDefaults:
     width: int
     height: int
     steps: int
+    early_guidance_scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class PanelRecipe:
     """One panel as the model draws it; the same recipe is the same picture.
 
     Width and height are pixels, the prompt has its trigger words, both `lora_` names are None for the bare
-    model, `device` is the kind of machine (its arithmetic shows in the last bits). A `draft` is never
-    taken for the final picture, even where all else is the same.
+    model, `early_guidance_scale` is None where the first steps are guided as the others, `device` is the
+    kind of machine (its arithmetic shows in the last bits). A `draft` is never taken for the final picture,
+    even where all else is the same.
     """
 
     number: int
@@ -51,6 +53,7 @@ class PanelRecipe:
     code_version: str
     scheduler: str = "EulerDiscrete"
     draft: bool = False
+    early_guidance_scale: float | None = None
 
 
 def make_panel_recipe(
@@ -87,6 +90,7 @@ def make_panel_recipe(
         dtype=dtype,
         code_version=code_version,
         draft=sampling.draft,
+        early_guidance_scale=sampling.guide_early(base_model.early_guidance_scale),
     )
 
 
@@ -94,12 +98,15 @@ def recipe_key(recipe: PanelRecipe) -> str:
     """Return the content hash of what changes the picture.
 
     Left out: the panel's number, the names of base model and LoRA (their hashes say what they are), the
-    LoRA's weight where there is none, and the negative prompt where guidance is off (1 never looks at it).
+    LoRA's weight where there is none, an early guidance that is none of its own, and the negative prompt
+    where guidance is off (1 never looks at it).
     """
     parts = asdict(recipe)
     del parts["number"], parts["base_model"], parts["lora_name"]
     if recipe.lora_sha256 is None:
         del parts["lora_weight"]
-    if recipe.guidance_scale == 1.0:
-        del parts["negative_prompt"]
+    if recipe.early_guidance_scale is None:
+        del parts["early_guidance_scale"]
+        if recipe.guidance_scale == 1.0:
+            del parts["negative_prompt"]
     return hash_json(parts)

@@ -24,7 +24,7 @@ def folder(mini_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_describes_kolors_mini(folder: Path) -> None:
     model = describe_base_model("kolors-mini", folder)
-    assert (model.default_size, model.default_steps) == (256, 20)
+    assert (model.default_size, model.default_steps, model.early_guidance_scale) == (256, 20, 2.0)
     weights = "unet/diffusion_pytorch_model.safetensors"
     assert model.files[weights] == hash_file(folder / weights)
     assert model.sizes[weights] == (folder / weights).stat().st_size
@@ -34,7 +34,7 @@ def test_describes_kolors_mini(folder: Path) -> None:
 def test_real_kolors_draws_in_fifty_steps_and_is_trained_as_in_the_notebook(folder: Path) -> None:
     (folder / "model_index.json").unlink()
     model = describe_base_model("kolors", folder)
-    assert model.default_steps == 50
+    assert model.default_steps == 50 and model.early_guidance_scale is None
     recipe = model.fill_recipe(TrainingRecipe())
     assert (recipe.learning_rate, recipe.alpha, recipe.snr_gamma) == (1e-4, 4.0, 0)
     assert recipe.prior_preservation == 0

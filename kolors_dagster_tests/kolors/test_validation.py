@@ -56,7 +56,10 @@ def test_the_lora_is_the_same_with_pictures_and_without(train: Any) -> None:
 
 def test_pictures_are_what_panels_would_be(train: Any, tmp_path: Path, quick: BaseModel) -> None:
     train("lora", **WATCHED, learning_rate=1e-2)
-    request = DrawRequest(1, "二次元，女孩在海边", "", RECIPE.seed, 64, 64, quick.default_steps, 4.0, 1.0)
+    early = quick.early_guidance_scale
+    request = DrawRequest(
+        1, "二次元，女孩在海边", "", RECIPE.seed, 64, 64, quick.default_steps, 4.0, 1.0, early
+    )
     before, after = (read(tmp_path / f"lora/validation/step-0000{step}.png") for step in (0, 5))
     assert np.abs(before - draw(quick, request, None)).max() <= 2
     assert np.abs(after - draw(quick, request, tmp_path / "lora" / "lora.safetensors")).max() <= 2

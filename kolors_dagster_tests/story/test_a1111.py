@@ -50,5 +50,6 @@ def test_the_last_line_is_as_published():
         f"Steps: 20, Sampler: Euler, CFG scale: 4.5, Seed: {2**40 + 7}, Size: 64x48, Model hash: abcdef0123, "
         'Model: kolors-mini, Lora hashes: "anime: c0ffee0123", Version: kolors_dagster 3',
     ]
-    assert "Draft" not in text
+    assert "Draft" not in text and "Early" not in text
+    assert "Early CFG scale: 1.5" in parameters_text(replace(RECIPE, early_guidance_scale=1.5))
     assert "Lora" not in parameters_text(replace(RECIPE, lora_name=None, lora_sha256=None))

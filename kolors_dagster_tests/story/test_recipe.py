@@ -15,12 +15,14 @@ MINI = BaseModelDefaults("kolors-mini", "v" * 64, 256, 192, 20)
 PANEL = ResolvedPanel(number=3, prompt="一只猫", negative_prompt="text", seed=9)
 
 
-def make(sampling: SamplingRecipe, panel: ResolvedPanel = PANEL) -> PanelRecipe:
+def make(
+    sampling: SamplingRecipe, panel: ResolvedPanel = PANEL, base_model: BaseModelDefaults = MINI
+) -> PanelRecipe:
     return make_panel_recipe(
         panel,
         sampling,
         "水墨画",
-        MINI,
+        base_model,
         lora_name="ink-wash",
         lora_sha256="a" * 64,
         device="cpu",
@@ -35,6 +37,25 @@ def test_what_the_story_leaves_open_is_the_base_models():
     assert (recipe.guidance_scale, recipe.lora_weight) == (4.0, 1.0)
     assert (recipe.number, recipe.seed, recipe.negative_prompt) == (3, 9, "text")
     assert recipe.scheduler == "EulerDiscrete"
+
+
+@pytest.mark.parametrize(
+    ("says", "model", "expected"),
+    [
+        ({}, None, None),
+        ({}, 2.0, 2.0),
+        ({"guidance_scale": 1.5}, 2.0, None),  # a model's own only ever lessens
+        ({"guidance_scale": 2.0}, 2.0, None),
+        ({"early_guidance_scale": 1.0}, 2.0, 1.0),
+        ({"early_guidance_scale": 4.0}, 2.0, None),
+        ({"early_guidance_scale": 6.0}, None, 6.0),
+    ],
+)
+def test_early_guidance_is_the_storys_or_else_what_the_base_model_bears(
+    says: dict[str, float], model: float | None, expected: float | None
+):
+    bears = replace(MINI, early_guidance_scale=model)
+    assert make(SamplingRecipe(**says), base_model=bears).early_guidance_scale == expected
 
 
 def test_what_the_story_says_wins():
@@ -72,6 +93,7 @@ CHANGES_THE_PICTURE = {
     "code_version": "x",
     "scheduler": "x",
     "draft": True,
+    "early_guidance_scale": 2.0,
 }
 CHANGES_NOTHING = {"number": 8, "base_model": "renamed", "lora_name": "renamed"}
 
@@ -97,4 +119,6 @@ def test_what_is_switched_off_does_not_count():
     assert recipe_key(bare) == recipe_key(replace(bare, lora_weight=0.1))
     unguided = replace(RECIPE, guidance_scale=1.0)
     assert recipe_key(unguided) == recipe_key(replace(unguided, negative_prompt="other"))
+    early = replace(unguided, early_guidance_scale=2.0)
+    assert recipe_key(early) != recipe_key(replace(early, negative_prompt="other"))
     assert len({recipe_key(RECIPE), recipe_key(bare), recipe_key(unguided)}) == 3

@@ -29,6 +29,7 @@ def base_model(context: dg.AssetExecutionContext, kolors: KolorsResource) -> dg.
         "size_mib": round(sum(model.sizes.values()) / 2**20, 1),
         "picture_side": model.default_size,
         "default_steps": model.default_steps,
+        **({"early_guidance_scale": model.early_guidance_scale} if model.early_guidance_scale else {}),
         "files": dg.MetadataValue.json(model.files),
     }
     return dg.MaterializeResult(data_version=dg.DataVersion(model.version), metadata=metadata)

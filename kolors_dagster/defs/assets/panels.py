@@ -107,7 +107,12 @@ def _make_recipe(
         SamplingRecipe.model_validate(read_json(sampling)),
         lora["trigger_words"],
         BaseModelDefaults(
-            model.name, model.version, model.default_size, model.default_size, model.default_steps
+            model.name,
+            model.version,
+            model.default_size,
+            model.default_size,
+            model.default_steps,
+            model.early_guidance_scale,
         ),
         lora_name=style,
         lora_sha256=lora["sha256"],
