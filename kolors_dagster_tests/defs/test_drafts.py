@@ -183,7 +183,8 @@ def test_lineage_tells_of_the_draft_and_of_the_final_picture_beside_it(draft_pro
     assert told["picture"]["path"] == str(final.with_name("all.draft.png")) and told["picture"]["draft"]
     assert told["log"] == {"state": "agrees", "differences": [], "superseded": False}
     assert [Path(panel["path"]).name for panel in told["panels"]] == [f"{n}.draft.png" for n in range(1, 9)]
-    assert f"{DRAFT_STEPS} steps · guidance 4 · 64×64 · draft" in tell("lineage", "walk", "--style", "tiny")
+    drawn = f"{DRAFT_STEPS} steps · guidance 4 (at first 2) · 64×64 · draft"
+    assert drawn in tell("lineage", "walk", "--style", "tiny")
     told = json.loads(tell("lineage", str(final), "--json"))
     assert told["log"] == {"state": "agrees", "differences": [], "superseded": True}
     assert not told["picture"]["draft"]
