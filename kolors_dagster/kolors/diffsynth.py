@@ -43,8 +43,10 @@ def modules_alone(*packages: str) -> Iterator[None]:
 with modules_alone("diffsynth.core", "diffsynth.core.loader", "diffsynth.core.vram"):
     from diffsynth.core.loader.file import load_state_dict
     from diffsynth.core.vram.initialization import skip_model_initialization
+    from diffsynth.models.stable_diffusion_vae import AttentionBlock as VAEAttentionBlock
     from diffsynth.models.stable_diffusion_vae import ResnetBlock2D as VAEResnetBlock2D
     from diffsynth.models.stable_diffusion_vae import StableDiffusionVAE
+    from diffsynth.models.stable_diffusion_vae import Upsample2D as VAEUpsample2D
     from diffsynth.models.stable_diffusion_xl_unet import (
         GEGLU,
         Attention,
@@ -66,7 +68,9 @@ __all__ = [
     "StableDiffusionVAE",
     "Transformer2DModel",
     "Upsample2D",
+    "VAEAttentionBlock",
     "VAEResnetBlock2D",
+    "VAEUpsample2D",
     "load_state_dict",
     "modules_alone",
     "skip_model_initialization",

@@ -21,7 +21,8 @@ from kolors_dagster.kolors.diffsynth import (
     load_state_dict,
     skip_model_initialization,
 )
-from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks, fuse_vae_blocks
+from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks
+from kolors_dagster.kolors.fused_vae import fuse_vae_blocks
 from kolors_dagster.kolors.layout import Component, find_layout, read_json
 from kolors_dagster.kolors.noise_schedule import NoiseSchedule
 from kolors_dagster.kolors.streaming import stream_linear_layers

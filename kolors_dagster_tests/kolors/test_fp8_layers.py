@@ -22,6 +22,18 @@ from kolors_dagster_tests.kolors.conftest import CPU, relative_error
 
 BF16 = torch.bfloat16
 ROUNDING = 0.04  # of 8 bits with three digits after the point, in a product of many terms
+
+
+def multiplies_on_the_cpu() -> bool:
+    """Whether this PyTorch, on this processor, has 8-bit products with a scale for each row."""
+    try:
+        _Linear([nn.Linear(16, 16, dtype=BF16)])(torch.ones(1, 16, dtype=BF16))
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
+
+
+on_cpu = pytest.mark.skipif(not multiplies_on_the_cpu(), reason="PyTorch has no such 8-bit products here")
 on_gpu = pytest.mark.skipif(
     not torch.cuda.is_available() or torch.cuda.get_device_capability() < (8, 9),
     reason="needs a GPU with fp8",
@@ -60,6 +72,7 @@ def test_each_row_uses_all_of_its_eight_bits(size: float) -> None:
     assert (error <= torch.maximum(x.view(15, 64).abs() / 16, 2**-10 * scale) * 1.001).all()
 
 
+@on_cpu
 def test_zeros_stay_zeros_and_what_is_no_number_is_not_hidden() -> None:
     x = draw(4, 32)
     x[0], x[1, 3], x[2, 4] = 0.0, torch.nan, torch.inf
@@ -77,6 +90,7 @@ def test_after_geglu_it_is_the_geglu_that_is_quantized() -> None:
     )
 
 
+@on_cpu
 @pytest.mark.parametrize("bias", [True, False])
 @torch.no_grad()
 def test_a_layer_computes_what_it_does_in_fp32(bias: bool) -> None:
@@ -92,6 +106,7 @@ def test_a_layer_computes_what_it_does_in_fp32(bias: bool) -> None:
     assert error.square().mean().sqrt() < ROUNDING and error.max() < 5 * ROUNDING
 
 
+@on_cpu
 @pytest.mark.parametrize("fused", [False, True])
 def test_the_large_products_are_swapped_and_put_back(unet: KolorsUNet, fused: bool) -> None:
     if fused:
@@ -124,6 +139,7 @@ def test_only_inputs_with_many_outputs_pay(unet: KolorsUNet) -> None:
                 assert not hasattr(block.ff, "net")  # eight times the width
 
 
+@on_cpu
 def test_it_goes_with_fixed_text(unet: KolorsUNet) -> None:
     _, _, text, time_ids = make_inputs()
     with fp8_layers(unet, 16):
@@ -132,6 +148,7 @@ def test_it_goes_with_fixed_text(unet: KolorsUNet) -> None:
             assert torch.equal(predict(unet), expected)
 
 
+@on_cpu
 def test_a_merged_lora_is_in_it_and_comes_out_to_the_bit(unet: KolorsUNet, lora_file: Path) -> None:
     bare = {name: weight.clone() for name, weight in unet.state_dict().items()}
     with fp8_layers(unet, 16):
@@ -178,6 +195,7 @@ def test_the_kernel_rounds_as_pytorch_does(width: int, dtype: torch.dtype) -> No
     assert not (rows.float() * scale)[6].isfinite().any()
 
 
+@on_cpu
 @on_gpu
 @torch.no_grad()
 def test_a_gpu_multiplies_as_the_cpu_does() -> None:
@@ -188,6 +206,7 @@ def test_a_gpu_multiplies_as_the_cpu_does() -> None:
     assert relative_error(out.float().cpu(), expected.float()) < 0.01
 
 
+@on_cpu
 @on_gpu
 def test_a_gpu_predicts_the_same_twice_and_by_replay(unet: KolorsUNet, mini_folder: Path) -> None:
     there = load_unet(mini_folder, torch.device("cuda"), BF16)

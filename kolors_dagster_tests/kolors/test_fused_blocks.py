@@ -16,16 +16,14 @@ from kolors_dagster.kolors.diffsynth import (
     BasicTransformerBlock,
     ResnetBlock2D,
     Transformer2DModel,
-    VAEResnetBlock2D,
 )
 from kolors_dagster.kolors.fixed_text import fixed_text
-from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks, fuse_vae_blocks
+from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks
 from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
-from kolors_dagster.kolors.loading import load_unet, load_vae
+from kolors_dagster.kolors.loading import load_unet
 from kolors_dagster.kolors.lora import inject_lora, load_lora, lora_layers, remove_lora, save_lora
 from kolors_dagster.kolors.text import TextEmbeddings
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
-from kolors_dagster.kolors.vae import VAE
 from kolors_dagster_tests.kolors.conftest import CPU, LORA_TARGETS, relative_error
 
 # Every linear layer and convolution that the fused blocks call, and those around them.
@@ -216,18 +214,3 @@ def test_where_triton_builds_nothing_the_unet_goes_without(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     assert not can_fuse(torch.device("cuda", 7))
     assert "the UNet goes without, slower" in caplog.text
-
-
-@torch.no_grad()
-def test_the_autoencoder_encodes_and_decodes_as_diffsynths(mini_folder: Path) -> None:
-    own, fused = (load_vae(mini_folder, CPU, torch.float64).model.double() for _ in range(2))
-    for model in (own, fused):
-        vary_vectors(model)
-    fuse_vae_blocks(fused)
-    assert not [module for module in fused.modules() if type(module) is VAEResnetBlock2D]
-    pixels = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0)).double()
-    ours, expected = fused.encode(pixels), own.encode(pixels)
-    assert relative_error(ours.mean, expected.mean) < ROUNDING
-    assert relative_error(fused.decode(ours.mean), own.decode(ours.mean)) < ROUNDING
-    # As files take them, however pictures are laid out on the way.
-    assert all(part.is_contiguous() for part in VAE(fused).encode_mean_std(pixels))

@@ -39,9 +39,9 @@ def train(tmp_path: Path, cache: Path, base_model: BaseModel) -> Any:
     return run
 
 
-def are_alike(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+def are_alike(one: dict[str, Tensor], other: dict[str, Tensor], tolerance: float = 2e-5) -> bool:
     """Adam divides by the gradient's size, so where that is rounding noise the update is noise too."""
-    close = [torch.isclose(one[name], other[name], atol=2e-5).flatten() for name in other]
+    close = [torch.isclose(one[name], other[name], atol=tolerance).flatten() for name in other]
     return bool(torch.cat(close).float().mean() > 0.99)
 
 
@@ -239,13 +239,15 @@ def test_on_a_gpu_graphs_learn_what_calls_do(
 ) -> None:
     """Five steps, three of them replays; then without graphs, with checkpointed gradients, and streamed."""
     device = torch.device("cuda")
+    # Averages in 8 bits: rounding noise moves one to the next number that 8 bits have, a step by a tenth.
+    tolerance = 2e-4 if changes.get("optimizer") == "adamw8bit" else 2e-5
     changes = {"steps": 5, "precision": "fp32", **changes}
     replayed, losses = train(device, **changes)
 
     def learn_again() -> None:
         again, same_losses = train(device, **changes)
         assert same_losses == pytest.approx(losses, rel=1e-3)
-        assert are_alike(again, replayed)
+        assert are_alike(again, replayed, tolerance)
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "free_memory", lambda device: 10_000_000)
