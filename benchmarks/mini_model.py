@@ -14,6 +14,7 @@ from kolors_dagster.kolors.bundle import KolorsBundle
 from kolors_dagster.kolors.request import DrawRequest
 from kolors_dagster.mini.build import build_mini
 from kolors_dagster.mini.config import DEFAULT_STEPS
+from kolors_dagster.specs import SamplingRecipe
 
 UNWANTED = "低分辨率，画面模糊，五官变形，手指畸形，水印，text"
 
@@ -42,9 +43,14 @@ def draw(
     lora: Path | None = None,
     weight: float = 1.0,
 ) -> Tensor:
-    """Return the pictures of prompts, each with a seed of its own, bytes (n, height, width, 3)."""
+    """Return the pictures of prompts, each with a seed of its own, bytes (n, height, width, 3).
+
+    The first steps are guided as in stories that say nothing of it.
+    """
+    recipe = SamplingRecipe(steps=steps, guidance_scale=guidance)
+    early = recipe.guide_early(bundle.base_model.early_guidance_scale)
     requests = [
-        DrawRequest(number, prompt, unwanted, first_seed + number, *size, steps, guidance, weight)
+        DrawRequest(number, prompt, unwanted, first_seed + number, *size, steps, guidance, weight, early)
         for number, prompt in enumerate(prompts)
     ]
     drawn = {panel.number: np.asarray(panel.image) for panel in bundle.draw(requests, lora)}
