@@ -17,7 +17,13 @@ from kolors_dagster.defs.made import Made, MadeAssets
 from kolors_dagster.defs.outputs import folder_name, main_file
 from kolors_dagster.defs.partitions import pair_key
 from kolors_dagster.defs.resources import chosen_model
-from kolors_dagster.defs.sources import STORY_SOURCES, STYLE_SOURCES, read_story, read_style
+from kolors_dagster.defs.sources import (
+    STORY_SOURCES,
+    STYLE_SOURCES,
+    base_model_version,
+    read_story,
+    read_style,
+)
 from kolors_dagster.paths import asset_folder
 
 if TYPE_CHECKING:
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
 Status = Literal["fresh", "stale", "missing"]
 
 _SOURCE_CHANGED = {
-    "base_model": "another base model is asked for",
+    "base_model": "another base model is asked for, or another kolors-mini came with this project",
     "raw_dataset": "the style's images, caption or trigger words changed",
     "filtered_dataset": "the style file's process changed",
     "training_recipe": "the style file's training recipe changed",
@@ -97,7 +103,7 @@ class Freshness:
 
     def of_model(self) -> list[AssetState]:
         """Return the state of the base model."""
-        return [self._state("base_model", _Place(), chosen_model)]
+        return [self._state("base_model", _Place(), partial(base_model_version, chosen_model()))]
 
     def of_style(self, style: str) -> list[AssetState]:
         """Return the states of a style's assets, parents first; raises UserError if its file is wrong."""

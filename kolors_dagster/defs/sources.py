@@ -5,13 +5,14 @@ another, the asset is stale. An edit in the Launchpad stays until the file itsel
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 from kolors_dagster.dataset.source_state import describe_source_state, newest_change
 from kolors_dagster.files import changed_at, join_inside
 from kolors_dagster.hashing import hash_json
+from kolors_dagster.mini.config import mini_recipe
 from kolors_dagster.paths import data_root, stories_folder, styles_folder
 from kolors_dagster.specs import PANELS, StorySpec, StyleSpec, load_story, load_style
 
@@ -55,6 +56,12 @@ def source_changed_at(asset: str, style: str | None, story: str | None) -> float
         return 0.0
     file = changed_at(styles_folder() / f"{style}.yaml")
     return max(file, newest_change(read_style(style), data_root())) if asset == "raw_dataset" else file
+
+
+@cache
+def base_model_version(name: str) -> str:
+    """Version of a base model as its name tells it; the one that ships is another with some releases."""
+    return f"{name} {mini_recipe()}" if name == "kolors-mini" else name
 
 
 def raw_dataset_version(style: StyleSpec) -> str:

@@ -1,6 +1,10 @@
 from typing import Any
 
+import pytest
+
+from kolors_dagster.defs import sources
 from kolors_dagster.defs.sources import training_recipe_version
+from kolors_dagster.mini import config
 from kolors_dagster.specs import StyleSpec
 
 FOLDER = {"kind": "folder", "path": "~/pictures"}
@@ -15,3 +19,13 @@ def version(source: dict[str, str], **training: Any) -> str:
 def test_the_crop_versions_a_recipe_whether_it_is_written_or_the_sources_own() -> None:
     assert version(FOLDER) == version(FOLDER, crop="buckets") != version(FOLDER, crop="center")
     assert version(DRAWINGS) == version(DRAWINGS, crop="center") != version(FOLDER)
+
+
+def test_a_kolors_mini_that_came_with_an_update_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources.base_model_version.cache_clear()
+    before = sources.base_model_version("kolors-mini")
+    assert before == sources.base_model_version("kolors-mini") != sources.base_model_version("kolors")
+    monkeypatch.setitem(config.TRAINING, "steps", 7)
+    sources.base_model_version.cache_clear()
+    assert sources.base_model_version("kolors-mini") != before
+    sources.base_model_version.cache_clear()

@@ -7,7 +7,7 @@ from kolors_dagster.defs.metadata import Metadata, measure
 from kolors_dagster.defs.outputs import output_file
 from kolors_dagster.defs.resources import KolorsResource
 from kolors_dagster.defs.run_tags import tag_run
-from kolors_dagster.defs.sources import SOURCE_VERSION
+from kolors_dagster.defs.sources import SOURCE_VERSION, base_model_version
 from kolors_dagster.files import write_json
 from kolors_dagster.kolors.base_model import describe_base_model
 from kolors_dagster.paths import data_root
@@ -18,7 +18,7 @@ def base_model(context: dg.AssetExecutionContext, kolors: KolorsResource) -> dg.
     """The model that styles are trained on and stories are drawn with; downloaded when it is missing."""
     from kolors_dagster.kolors.download import download_base_model
 
-    metadata: Metadata = {SOURCE_VERSION: kolors.model}
+    metadata: Metadata = {SOURCE_VERSION: base_model_version(kolors.model)}
     with failing_clearly(), measure(metadata):
         model = describe_base_model(kolors.model, download_base_model(kolors.model, data_root()))
         write_json(output_file("base_model"), model.to_json())
