@@ -1,9 +1,9 @@
 """DiffSynth's UNet blocks with fewer passes over memory: the same parameters, names and sums."""
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,16 @@ from torch.nn import functional
 from kolors_dagster.kolors.diffsynth import (
     GEGLU,
     BasicTransformerBlock,
+    CrossAttnUpBlock2D,
     ResnetBlock2D,
     Transformer2DModel,
+    UpBlock2D,
     Upsample2D,
 )
-from kolors_dagster.kolors.fused_functions import add_bias, add_norm, group_norm, multiply_gated
+from kolors_dagster.kolors.doubled_convolution import convolve_doubled
+from kolors_dagster.kolors.fused_functions import add_norm, group_norm, multiply_gated
 from kolors_dagster.kolors.packed_attention import PackedAttention, pack_weights
+from kolors_dagster.kolors.residual_block import add_convolved
 from kolors_dagster.kolors.residual_stream import adds_in_products, transform
 from kolors_dagster.kolors.unet import KolorsUNet
 
@@ -53,7 +57,7 @@ def fuse_blocks(unet: KolorsUNet) -> None:
     For a GPU: results differ from DiffSynth's own in rounding alone.
     """
     for module in unet.modules():
-        for fused in (_Geglu, _ResnetBlock, _TransformerBlock, _Transformer, _Upsample, PackedAttention):
+        for fused in _FUSED:
             if type(module) is fused.__base__:
                 module.__class__ = fused
         if isinstance(module, PackedAttention):
@@ -70,11 +74,11 @@ class _Geglu(GEGLU):
 
 class _Upsample(Upsample2D):
     def forward(self, hidden_states: Tensor, upsample_size: tuple[int, int] | None = None) -> Tensor:
-        if upsample_size is not None:
-            upsampled: Tensor = super().forward(hidden_states, upsample_size)
-            return upsampled
-        convolved: Tensor = self.conv(double(hidden_states))
-        return convolved
+        height, width = hidden_states.shape[2:]
+        if upsample_size is None or tuple(upsample_size) == (2 * height, 2 * width):
+            return convolve_doubled(hidden_states, self.conv)
+        upsampled: Tensor = super().forward(hidden_states, upsample_size)
+        return upsampled
 
 
 class NormSilu(nn.GroupNorm):
@@ -86,8 +90,43 @@ class NormSilu(nn.GroupNorm):
 
 
 class _ResnetBlock(ResnetBlock2D):
-    def forward(self, input_tensor: Tensor, temb: Tensor) -> Tensor:
-        return add_convolved(self, input_tensor, self.time_emb_proj(functional.silu(temb)))
+    def forward(self, input_tensor: Tensor, temb: Tensor, beside: Tensor | None = None) -> Tensor:
+        return add_convolved(self, input_tensor, self.time_emb_proj(functional.silu(temb)), beside)
+
+
+class _UpBlock(UpBlock2D):
+    """Leaves its pictures, and those kept on the way down, unjoined for the residual blocks to read."""
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        res_hidden_states_tuple: Sequence[Tensor],
+        temb: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        upsample_size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        for resnet, kept in zip(self.resnets, reversed(res_hidden_states_tuple), strict=True):
+            hidden_states = resnet(hidden_states, temb, kept)
+        for upsampler in self.upsamplers or ():
+            hidden_states = upsampler(hidden_states, upsample_size)
+        return hidden_states
+
+
+class _CrossAttnUpBlock(CrossAttnUpBlock2D):
+    def forward(
+        self,
+        hidden_states: Tensor,
+        res_hidden_states_tuple: Sequence[Tensor],
+        temb: Tensor,
+        encoder_hidden_states: Tensor,
+        upsample_size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        kept = reversed(res_hidden_states_tuple)
+        for resnet, transformer, other in zip(self.resnets, self.attentions, kept, strict=True):
+            hidden_states = transformer(resnet(hidden_states, temb, other), encoder_hidden_states)
+        for upsampler in self.upsamplers or ():
+            hidden_states = upsampler(hidden_states, upsample_size)
+        return hidden_states
 
 
 class _TransformerBlock(BasicTransformerBlock):
@@ -119,31 +158,7 @@ class _Transformer(Transformer2DModel):
         return tokens.view(batch, height, width, channels).permute(0, 3, 1, 2) + hidden_states
 
 
-def double(pictures: Tensor) -> Tensor:
-    """Return `pictures` (n, c, h, w) twice as high and wide, every value four times.
-
-    A plain copy, twice as fast as PyTorch's nearest neighbours of pictures laid out channels last.
-    """
-    batch, channels, height, width = pictures.shape
-    rows = pictures.permute(0, 2, 3, 1)[:, :, None, :, None].expand(-1, -1, 2, -1, 2, -1)
-    return rows.reshape(batch, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
-
-
-def add_convolved(block: Any, x: Tensor, shift: Tensor | None) -> Tensor:
-    """Return `x` with what a residual block adds to it; `shift` (n, c) comes after its first convolution."""
-    hidden, bias = _convolve(block.conv1, group_norm(x, block.norm1, silu=True))
-    if bias is not None:
-        shift = bias.expand(len(x), -1) if shift is None else shift + bias
-    hidden = group_norm(hidden, block.norm2, shift, silu=True)
-    hidden, bias = _convolve(block.conv2, hidden)
-    if block.conv_shortcut is not None:
-        x, other = _convolve(block.conv_shortcut, x)
-        bias = other if bias is None else bias if other is None else bias + other
-    return x + hidden if bias is None else add_bias(x, hidden, bias)
-
-
-def _convolve(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return the convolution of `x` and the bias that is still to be added; a LoRA's layer adds its own."""
-    if type(layer) is not nn.Conv2d:
-        return layer(x), None
-    return functional.conv2d(x, layer.weight, None, layer.stride, layer.padding), layer.bias
+_FUSED = (
+    *(_Geglu, _TransformerBlock, _Transformer, PackedAttention),
+    *(_ResnetBlock, _UpBlock, _CrossAttnUpBlock, _Upsample),
+)

@@ -12,8 +12,10 @@ from kolors_dagster.kolors.diffsynth import (
     VAEResnetBlock2D,
     VAEUpsample2D,
 )
-from kolors_dagster.kolors.fused_blocks import NormSilu, add_convolved, double
+from kolors_dagster.kolors.doubled_convolution import convolve_doubled
+from kolors_dagster.kolors.fused_blocks import NormSilu
 from kolors_dagster.kolors.fused_functions import group_norm
+from kolors_dagster.kolors.residual_block import add_convolved
 
 _QUERIES = 2048  # at a time: of 1024 × 1024 pixels their scores take 128 MiB
 
@@ -37,8 +39,7 @@ class _VAEResnetBlock(VAEResnetBlock2D):
 
 class _VAEUpsample(VAEUpsample2D):
     def forward(self, hidden_states: Tensor) -> Tensor:
-        convolved: Tensor = self.conv(double(hidden_states))
-        return convolved
+        return convolve_doubled(hidden_states, self.conv)
 
 
 class _VAEAttention(VAEAttentionBlock):

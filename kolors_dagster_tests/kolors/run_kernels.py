@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from kolors_dagster.kolors import fused_functions as fused
 from kolors_dagster.kolors.fp8_layers import FP8, quantize_rows
-from kolors_dagster.kolors.kernels import gated_product, layer_norm, quantize
+from kolors_dagster.kolors.kernels import gated_product, group_norm, layer_norm, quantize
 from kolors_dagster.kolors.kernels.attention import attend
 from kolors_dagster.kolors.kernels.attention_back import attend_back
 
@@ -90,6 +90,17 @@ def check_group_norm(
     check(name, lambda x, s: ours(x, s, GROUPS, weight, bias, EPS, silu), norm, x, shift, **tolerance)
 
 
+def check_group_norm_joined(own: int, others: int) -> None:
+    """Against the same kernels of the joined channels, to the bit."""
+    weight, bias = draw(own + others), draw(own + others)
+    x, beside = draw(2, 70, own), draw(2, 70, others)
+    expected = group_norm.group_norm(torch.cat([x, beside], 2), None, GROUPS, weight, bias, EPS, True)
+    ours = group_norm.group_norm(x, None, GROUPS, weight, bias, EPS, True, beside)
+    for mine, right in zip(ours, expected, strict=True):
+        assert torch.equal(mine, right)
+    print(f"group norm of {own} and {others}")
+
+
 def check_attention(count: int, queries: int, keys: int, heads: int, width: int, gain: float = 1.0) -> None:
     """Compare with PyTorch in fp64; k, v and, where as long, q lie packed, and so do their gradients."""
     packed, slots = (draw(count, keys, 3, heads, width) for _ in range(2))
@@ -154,6 +165,8 @@ for size, (silu, shifts) in itertools.product(sizes, ((True, True), (True, False
     check_group_norm(*size, silu, shifts)
 check_group_norm(1, 144, 320, True, True)
 check_group_norm(1, 288, 64, True, True, mean=1000.0)
+check_group_norm_joined(64, 96)
+check_group_norm_joined(320, 32)
 check_group_norm(1, 2079, 32, False, False, mean=-1000.0)  # the last part has no pixel
 check_attention(2, 256, 256, 2, 64)  # whole blocks
 check_attention(2, 91, 91, 3, 16)  # fewer tokens than a block, odd

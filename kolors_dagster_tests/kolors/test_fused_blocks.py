@@ -10,12 +10,16 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kolors_dagster.kolors.diffsynth import (
     GEGLU,
     BasicTransformerBlock,
+    CrossAttnUpBlock2D,
     ResnetBlock2D,
     Transformer2DModel,
+    UpBlock2D,
+    Upsample2D,
 )
 from kolors_dagster.kolors.fixed_text import fixed_text
 from kolors_dagster.kolors.fused_blocks import can_fuse, fuse_blocks
@@ -95,7 +99,8 @@ def test_every_block_is_fused_and_every_tensor_is_as_it_was(unet: KolorsUNet, mi
     names = [name for name, _ in unet.named_modules()]
     before = {name: tensor.clone() for name, tensor in unet.state_dict().items()}
     fuse_blocks(unet)
-    slow = (GEGLU, BasicTransformerBlock, ResnetBlock2D, Transformer2DModel)
+    up = (CrossAttnUpBlock2D, UpBlock2D, Upsample2D)
+    slow = (GEGLU, BasicTransformerBlock, ResnetBlock2D, Transformer2DModel, *up)
     assert not [name for name, module in unet.named_modules() if type(module) in slow]
     assert sum(isinstance(module, slow) for module in unet.modules()) > 20
     assert [name for name, _ in unet.named_modules()] == names
@@ -116,6 +121,26 @@ def test_predicts_what_diffsynth_and_diffusers_do(
     assert ours.shape == inputs[0].shape
     assert relative_error(ours, predict(own, inputs)) < ROUNDING
     assert relative_error(ours, predict_by_diffusers(theirs, inputs)) < ROUNDING
+
+
+@torch.no_grad()
+def test_where_nothing_is_learnt_pictures_are_neither_joined_nor_enlarged(
+    fused: KolorsUNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Tensor:
+        raise AssertionError
+
+    def join(parts: list[Tensor], dim: int = 0) -> Tensor:
+        assert dim != 1 or parts[0].ndim < 4
+        return torch.concat(parts, dim)
+
+    monkeypatch.setattr("torch.nn.functional.interpolate", refuse)
+    monkeypatch.setattr(
+        "kolors_dagster.kolors.residual_block.group_norm_joined",
+        lambda x, beside, norm: functional.silu(norm(torch.concat([x, beside], 1))),
+    )
+    monkeypatch.setattr("torch.cat", join)
+    assert predict(fused, make_inputs(1, 64, 64)).isfinite().all()
 
 
 @torch.no_grad()

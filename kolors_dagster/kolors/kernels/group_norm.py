@@ -24,12 +24,23 @@ _MOST_PARTS = 64
 
 
 @triton.jit
+def _load(x_ptr, beside_ptr, row, at, inside, channels, own: tl.constexpr, joins: tl.constexpr):
+    """Return channels `at` of pixels `row` of x, of which those from `own` on lie in another tensor."""
+    if joins:
+        first = (at < own)[None, :]
+        x = tl.load(x_ptr + row[:, None] * own + at[None, :], mask=inside & first, other=0.0)
+        place = row[:, None] * (channels - own) + (at - own)[None, :]
+        return (x + tl.load(beside_ptr + place, mask=inside & (first == 0), other=0.0)).to(tl.float32)
+    return tl.load(x_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0).to(tl.float32)
+
+
+@triton.jit
 def _normed(
-    x_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside, across,
-    channels, groups, shifts: tl.constexpr,
+    x_ptr, beside_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside, across,
+    channels, own: tl.constexpr, groups, shifts: tl.constexpr, joins: tl.constexpr,
 ):
     """Return x before the norm's weight, with it and the bias, and the weight and rstd that were used."""
-    x = tl.load(x_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0).to(tl.float32)
+    x = _load(x_ptr, beside_ptr, row, at, inside, channels, own, joins)
     if shifts:
         x += tl.load(shift_ptr + picture * channels + at, mask=across, other=0.0).to(tl.float32)[None, :]
     group = picture * groups + at // (channels // groups)
@@ -49,9 +60,9 @@ def _through_silu(grad, z):
 
 @triton.jit
 def _sum_pixels(
-    x_ptr, shift_ptr, grad_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, first_ptr, second_ptr, pixels,
-    of_a_part, channels, groups, shifts: tl.constexpr, silu: tl.constexpr, back: tl.constexpr, rows:
-    tl.constexpr, block: tl.constexpr,
+    x_ptr, beside_ptr, shift_ptr, grad_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, first_ptr, second_ptr,
+    pixels, of_a_part, channels, own: tl.constexpr, groups, shifts: tl.constexpr, joins: tl.constexpr, silu:
+    tl.constexpr, back: tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
 ):
     """Write a part's mean and sum of squared deviations, or with `back` sums for the gradient's two means."""
     picture, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -61,16 +72,17 @@ def _sum_pixels(
     seconds = tl.zeros((rows, block), tl.float32)
     begin = tl.minimum(part * of_a_part, pixels)  # the last parts may be empty
     end = tl.minimum(begin + of_a_part, pixels)
-    place = (picture * pixels + begin) * channels + at
-    pivot = tl.load(x_ptr + place, mask=across & (begin < end), other=0.0).to(tl.float32)
+    line = picture * pixels + begin + tl.arange(0, 1)
+    begun = across[None, :] & (begin < end)
+    pivot = tl.sum(_load(x_ptr, beside_ptr, line, at, begun, channels, own, joins), 0)
     for start in range(begin, end, rows):
         pixel = start + tl.arange(0, rows)
         inside = (pixel < end)[:, None] & across[None, :]
         row = picture * pixels + pixel
         if back:
             hat, z, weight, _ = _normed(
-                x_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside,
-                across, channels, groups, shifts,
+                x_ptr, beside_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at,
+                inside, across, channels, own, groups, shifts, joins,
             )
             grad = tl.load(grad_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0)
             grad = grad.to(tl.float32)
@@ -80,7 +92,7 @@ def _sum_pixels(
             firsts += scaled
             seconds += scaled * hat
         else:
-            x = tl.load(x_ptr + row[:, None] * channels + at[None, :], mask=inside, other=0.0).to(tl.float32)
+            x = _load(x_ptr, beside_ptr, row, at, inside, channels, own, joins)
             apart = tl.where(inside, x - pivot[None, :], 0.0)
             firsts += apart
             seconds += apart * apart
@@ -128,9 +140,9 @@ def _sum_parts(
 
 @triton.jit
 def _apply_norm(
-    x_ptr, shift_ptr, grad_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, first_ptr, second_ptr,
-    out_ptr, pixels, channels, groups, shifts: tl.constexpr, silu: tl.constexpr, back: tl.constexpr,
-    rows: tl.constexpr, block: tl.constexpr,
+    x_ptr, beside_ptr, shift_ptr, grad_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, first_ptr, second_ptr,
+    out_ptr, pixels, channels, own: tl.constexpr, groups, shifts: tl.constexpr, joins: tl.constexpr, silu:
+    tl.constexpr, back: tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
 ):
     """Write the norm of x, or with `back` the gradient for x."""
     picture = tl.program_id(0).to(tl.int64)
@@ -140,8 +152,8 @@ def _apply_norm(
     inside = (pixel < pixels)[:, None] & across[None, :]
     row = picture * pixels + pixel
     hat, out, weight, rstd = _normed(
-        x_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside, across,
-        channels, groups, shifts,
+        x_ptr, beside_ptr, shift_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, picture, row, at, inside,
+        across, channels, own, groups, shifts, joins,
     )
     place = row[:, None] * channels + at[None, :]
     if back:
@@ -158,16 +170,22 @@ def _apply_norm(
 
 
 def group_norm(
-    x: Tensor, shift: Tensor | None, groups: int, weight: Tensor, bias: Tensor, eps: float, silu: bool
+    x: Tensor, shift: Tensor | None, groups: int, weight: Tensor, bias: Tensor, eps: float, silu: bool,
+    beside: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the group norm of x (n, p, c) + shift (n, c), through SiLU or not, and its statistics."""
-    count, pixels, channels = x.shape
-    mean, rstd = _sum_up(x, shift, None, groups, weight, bias, None, None, eps, silu)
-    out = x.new_empty(x.shape)
+    """Return the group norm of x (n, p, c) + shift (n, c), through SiLU or not, and its statistics.
+
+    `beside`: further channels of x (n, p, d), as if both were one tensor (n, p, c + d).
+    """
+    count, pixels, own = x.shape
+    channels = len(weight)
+    mean, rstd = _sum_up(x, shift, None, groups, weight, bias, None, None, eps, silu, beside)
+    out = x.new_empty((count, pixels, channels))
     grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
     _apply_norm[grid](
-        x, x if shift is None else shift, x, weight, bias, mean, rstd, mean, rstd, out, pixels,
-        channels, groups, shift is not None, silu, False, _ROWS, _CHANNELS,
+        x, x if beside is None else beside, x if shift is None else shift, x, weight, bias, mean, rstd, mean,
+        rstd, out, pixels, channels, own, groups, shift is not None, beside is not None, silu, False, _ROWS,
+        _CHANNELS,
     )
     return out, mean, rstd
 
@@ -182,27 +200,28 @@ def group_norm_back(
     out = x.new_empty(x.shape)
     grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
     _apply_norm[grid](
-        x, x if shift is None else shift, grad, weight, bias, mean, rstd, first, second, out, pixels,
-        channels, groups, shift is not None, silu, True, _ROWS, _CHANNELS,
+        x, x, x if shift is None else shift, grad, weight, bias, mean, rstd, first, second, out, pixels,
+        channels, channels, groups, shift is not None, False, silu, True, _ROWS, _CHANNELS,
     )
     return out
 
 
 def _sum_up(
     x: Tensor, shift: Tensor | None, grad: Tensor | None, groups: int, weight: Tensor, bias: Tensor,
-    mean: Tensor | None, rstd: Tensor | None, eps: float, silu: bool,
+    mean: Tensor | None, rstd: Tensor | None, eps: float, silu: bool, beside: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return two numbers for each picture and group (n, g): statistics, or what their gradient needs."""
-    count, pixels, channels = x.shape
+    count, pixels, own = x.shape
+    channels = len(weight)
     back = grad is not None
     parts = max(1, min(_MOST_PARTS, pixels // _ROWS))
     of_a_part = triton.cdiv(pixels, parts)
     kind = torch.float32
     first, second = (x.new_empty((count, parts, channels), dtype=kind) for _ in range(2))
     _sum_pixels[(count, parts, triton.cdiv(channels, _CHANNELS))](
-        x, x if shift is None else shift, grad if back else x, weight, bias, mean if back else first,
-        rstd if back else first, first, second, pixels, of_a_part, channels, groups,
-        shift is not None, silu and back, back, _ROWS, _CHANNELS,
+        x, x if beside is None else beside, x if shift is None else shift, grad if back else x, weight, bias,
+        mean if back else first, rstd if back else first, first, second, pixels, of_a_part, channels, own,
+        groups, shift is not None, beside is not None, silu and back, back, _ROWS, _CHANNELS,
     )
     one, other = (x.new_empty((count, groups), dtype=kind) for _ in range(2))
     _sum_parts[(count, groups)](
