@@ -21,12 +21,13 @@ from PIL import Image
 from benchmarks.mini_judge import Judge, measure_accuracy, measure_style
 from benchmarks.mini_model import draw, make_model, report, sheet
 from benchmarks.mini_quality import HELD_OUT_SEED, load_judge
-from benchmarks.mini_scenes import full_caption, held_out_scenes
+from benchmarks.mini_scenes import held_out_scenes
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.bundle import KolorsBundle
 from kolors_dagster.kolors.device import choose_device
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.kolors.training_cache import build_training_cache
+from kolors_dagster.mini.drawings.caption import write_full_caption
 from kolors_dagster.mini.drawings.image_set import draw_style_images
 from kolors_dagster.specs import EmbeddedSource, StyleSpec, TrainingRecipe, load_style
 
@@ -79,7 +80,8 @@ def judge_lora(
     """Draw with the LoRA at each weight and report style and attributes."""
     scenes = held_out_scenes(count, HELD_OUT_SEED)
     prompts = [
-        f"{style.trigger_words}，{full_caption(scene, Random(number))}" for number, scene in enumerate(scenes)
+        f"{style.trigger_words}，{write_full_caption(scene, Random(number))}"
+        for number, scene in enumerate(scenes)
     ]
     drawing = style.name.replace("-", "_")
     rows = []

@@ -15,8 +15,9 @@ import torch
 from benchmarks.mini_judge import Judge, measure_accuracy, read
 from benchmarks.mini_model import UNWANTED, draw, make_bundle, report, sheet
 from benchmarks.mini_quality import HELD_OUT_SEED, load_judge
-from benchmarks.mini_scenes import full_caption, held_out_scenes
+from benchmarks.mini_scenes import held_out_scenes
 from kolors_dagster.kolors.bundle import KolorsBundle
+from kolors_dagster.mini.drawings.caption import write_full_caption
 from kolors_dagster.mini.drawings.scene import ATTRIBUTES
 
 # A prompt that leaves a thing open, and the word that forbids it.
@@ -56,7 +57,7 @@ def main() -> None:
     judge = load_judge(arguments.work)
     bundle = make_bundle(arguments.work / "prompts", None, arguments.batch)
     scenes = held_out_scenes(arguments.count, HELD_OUT_SEED)
-    prompts = [full_caption(scene, Random(number)) for number, scene in enumerate(scenes)]
+    prompts = [write_full_caption(scene, Random(number)) for number, scene in enumerate(scenes)]
     measure_negative_prompts(bundle, judge, arguments.count)
     for guidance in (1.0, 2.0, 4.0, 7.0):
         pictures = draw(bundle, prompts, 1000, guidance=guidance)

@@ -29,9 +29,10 @@ from benchmarks.mini_judge import (
     train_judge,
 )
 from benchmarks.mini_model import draw, make_bundle, report, sheet
-from benchmarks.mini_scenes import ALL_STYLES, draw_lessons, full_caption, held_out_scenes, render
+from benchmarks.mini_scenes import ALL_STYLES, draw_lessons, held_out_scenes, render
 from kolors_dagster.kolors.bundle import KolorsBundle
 from kolors_dagster.kolors.loading import load_vae
+from kolors_dagster.mini.drawings.caption import write_full_caption
 from kolors_dagster.mini.drawings.scene import ATTRIBUTES
 
 HELD_OUT_SEED = 5
@@ -86,7 +87,7 @@ def measure(work: Path, count: int, batch: int) -> None:
     """Draw with kolors-mini and an untrained one, and report what the judge and the thumbnails say."""
     judge = load_judge(work)
     scenes = held_out_scenes(count, HELD_OUT_SEED)
-    prompts = [full_caption(scene, Random(number)) for number, scene in enumerate(scenes)]
+    prompts = [write_full_caption(scene, Random(number)) for number, scene in enumerate(scenes)]
     report("chance", **{name: round(1 / len(ATTRIBUTES[name]), 3) for name in JUDGED}, style=0.2)
     bundle = make_bundle(work, None, batch)
     ours = draw(bundle, prompts, 1000)

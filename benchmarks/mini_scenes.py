@@ -15,8 +15,6 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from kolors_dagster.mini.drawings import words
-from kolors_dagster.mini.drawings.caption import write_caption
 from kolors_dagster.mini.drawings.render import STYLES, render_scene
 from kolors_dagster.mini.drawings.scene import Scene, is_held_out, sample_scene
 from kolors_dagster.mini.training.scenes import label_scene, sample_training_scene
@@ -34,19 +32,6 @@ def held_out_scenes(count: int, seed: int) -> list[Scene]:
         if is_held_out(scene):
             scenes.append(scene)
     return scenes
-
-
-def full_caption(scene: Scene, rng: Random) -> str:
-    """Return a caption of the scene that says all that is judged."""
-    colour, length = words.COLOURS[scene.hair_colour], words.LENGTHS[scene.hair_length]
-    cloth = [words.COLOURS[scene.dress_colour] + cut for cut in words.CUTS[scene.dress_cut]]
-    poses = (*words.POSES[scene.pose], *{"sit": ("坐在",), "stand": ("站在",)}.get(scene.pose, ()))
-    while True:
-        caption = write_caption(scene, rng)
-        hair = f"{colour}{length}" in caption or (f"{colour}头发" in caption and length in caption)
-        said = (cloth, words.PLACES[scene.place], poses)
-        if hair and all(any(word in caption for word in options) for options in said):
-            return caption
 
 
 def render(scenes: list[Scene], first_seed: int, style: str = "base", side: int = 256) -> Tensor:

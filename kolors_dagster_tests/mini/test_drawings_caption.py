@@ -4,7 +4,7 @@ from random import Random
 import pytest
 
 from kolors_dagster.mini.drawings import words
-from kolors_dagster.mini.drawings.caption import write_caption
+from kolors_dagster.mini.drawings.caption import write_caption, write_full_caption
 from kolors_dagster.mini.drawings.scene import Scene, sample_scene
 
 
@@ -81,3 +81,17 @@ def test_captions_are_clean_chinese(pairs):
     for _, caption in pairs:
         assert re.fullmatch(r"[\u4e00-\u9fff，、。]+", caption), caption
         assert not re.search("的的|，，|的。|的，|着着|在在|上上|里里|^，|，。", caption), caption
+
+
+def test_a_full_caption_says_hair_dress_place_and_pose_of_every_scene():
+    rng = Random(2)
+    for _ in range(1000):
+        scene = sample_scene(rng)
+        caption = write_full_caption(scene, rng)
+        assert words.COLOURS[scene.hair_colour] in caption
+        assert words.LENGTHS[scene.hair_length] in caption
+        dresses = [words.COLOURS[scene.dress_colour] + cut for cut in words.CUTS[scene.dress_cut]]
+        assert any(dress in caption for dress in dresses)
+        assert any(place in caption for place in words.PLACES[scene.place])
+        said = (*words.POSES[scene.pose], *{"sit": ("坐在",), "stand": ("站在",)}.get(scene.pose, ()))
+        assert any(word in caption for word in said)

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from kolors_dagster.mini.drawings.image_set import DrawnImage
 
 # Part of every data version made of drawings: raise it whenever the same seed gives another picture.
-DRAWING_VERSION = "4"
+DRAWING_VERSION = "5"
 
 
 def draw_style_images(drawing: str, output: Path, count: int, seed: int) -> "list[DrawnImage]":

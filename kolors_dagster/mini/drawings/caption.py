@@ -59,6 +59,22 @@ def write_caption(scene: Scene, rng: Random) -> str:
     return sentence + ("。" if rng.random() < 0.3 else "")
 
 
+def write_full_caption(scene: Scene, rng: Random) -> str:
+    """Return one of these that says hair colour and length, the dress and its colour, place and pose.
+
+    As pictures for a LoRA are described: what a caption leaves out, the LoRA learns to do as it likes.
+    """
+    colour, length = COLOURS[scene.hair_colour], LENGTHS[scene.hair_length]
+    dresses = [COLOURS[scene.dress_colour] + cut for cut in CUTS[scene.dress_cut]]
+    poses = (*POSES[scene.pose], *{"sit": ("坐在",), "stand": ("站在",)}.get(scene.pose, ()))
+    while True:
+        caption = write_caption(scene, rng)
+        hair = f"{colour}{length}" in caption or (f"{colour}头发" in caption and length in caption)
+        said = (dresses, PLACES[scene.place], poses)
+        if hair and all(any(word in caption for word in options) for options in said):
+            return caption
+
+
 def _describe_person(scene: Scene, rng: Random) -> str:
     who = rng.choice(PEOPLE[scene.gender, scene.age])
     colour, length = COLOURS[scene.hair_colour], LENGTHS[scene.hair_length]

@@ -10,7 +10,7 @@ from rich.progress import track
 
 from kolors_dagster.errors import UserError
 from kolors_dagster.files import write_whole_file
-from kolors_dagster.mini.drawings.caption import write_caption
+from kolors_dagster.mini.drawings.caption import write_full_caption
 from kolors_dagster.mini.drawings.render import STYLES, render_scene
 from kolors_dagster.mini.drawings.scene import ATTRIBUTES, Scene, is_held_out, sample_scene
 
@@ -76,7 +76,7 @@ def _draw_one(drawing: str, output: Path, seed: int, index: int) -> DrawnImage:
     scene = sample_scene(rng)
     while is_held_out(scene) or not is_due(scene, index):
         scene = sample_scene(rng)
-    caption = write_caption(scene, rng)
+    caption = write_full_caption(scene, rng)
     path = output / f"{drawing}-{index:04d}.jpg"
     picture = render_scene(scene, size, rng.randrange(2**32), drawing)
     with write_whole_file(path) as aside:
