@@ -73,18 +73,14 @@ class _Spread(Function):
     @staticmethod
     def forward(ctx: Any, quarters: Tensor, bias: Tensor | None) -> Tensor:
         rows = quarters.permute(0, 2, 3, 1).contiguous()
-        count, height, width, channels = (
-            rows.shape[0],
-            *(size - 1 for size in rows.shape[1:3]),
-            rows.shape[3] // 4,
-        )
-        out = rows.new_empty(count, height, 2, width, 2, channels)
         ctx.like = rows.shape
+        pixels = _view_pixels(rows)
+        out = rows.new_empty(pixels.shape)
         if bias is None:
-            out.copy_(_view_pixels(rows))
+            out.copy_(pixels)
         else:
-            torch.add(_view_pixels(rows), bias, out=out)
-        return out.view(count, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
+            torch.add(pixels, bias, out=out)
+        return out.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:

@@ -37,9 +37,9 @@ def _reads_apart(block: Any) -> bool:
     return not torch.is_grad_enabled() and type(block.conv_shortcut) is nn.Conv2d
 
 
-def _shorten(layer: nn.Module, x: Tensor, beside: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Return `_convolve` of both, by a `layer` that looks at one pixel."""
-    if beside is None or not isinstance(layer, nn.Conv2d):
+def _shorten(layer: Any, x: Tensor, beside: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return `_convolve` of both, by a `layer` that looks at one pixel, and is plain where there are two."""
+    if beside is None:
         return _convolve(layer, x)
     (count, own, height, width), weight = x.shape, layer.weight[:, :, 0, 0]
     rows, others = (part.permute(0, 2, 3, 1).reshape(-1, part.shape[1]) for part in (x, beside))

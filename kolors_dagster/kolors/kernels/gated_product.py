@@ -23,10 +23,10 @@ _OPTIONS = {"num_warps": 8, "num_stages": 3}
 
 @triton.jit
 def _gelu(x):
-    """Return x times the normal distribution's share below it, in a third of the steps of `tl.erf`.
+    """Return x times the normal distribution's share below it, by a shorter series than that of `tl.erf`.
 
-    Source: Abramowitz and Stegun 1964, 7.1.26, halved; wrong by less than 1e-7, and not by cancelling where
-    little is left.
+    Source: Abramowitz and Stegun 1964, 7.1.26, halved: the share is wrong by less than 1e-7. Where little of
+    it is left, that little is computed itself, not as what is missing from one.
     """
     t = 1.0 / (1.0 + 0.23164190 * tl.abs(x))
     series = ((0.5307027145 * t - 0.7265760135) * t + 0.7107068705) * t

@@ -25,7 +25,7 @@ _MOST_PARTS = 64
 
 @triton.jit
 def _load(x_ptr, beside_ptr, row, at, inside, channels, own: tl.constexpr, joins: tl.constexpr):
-    """Return channels `at` of pixels `row` of x, of which those from `own` on lie in another tensor."""
+    """Return channels `at` of pixels `row` of x; if it `joins` two, those from `own` on lie in the other."""
     if joins:
         first = (at < own)[None, :]
         x = tl.load(x_ptr + row[:, None] * own + at[None, :], mask=inside & first, other=0.0)
@@ -177,15 +177,15 @@ def group_norm(
 
     `beside`: further channels of x (n, p, d), as if both were one tensor (n, p, c + d).
     """
-    count, pixels, own = x.shape
+    count, pixels, _ = x.shape
     channels = len(weight)
     mean, rstd = _sum_up(x, shift, None, groups, weight, bias, None, None, eps, silu, beside)
     out = x.new_empty((count, pixels, channels))
     grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
     _apply_norm[grid](
         x, x if beside is None else beside, x if shift is None else shift, x, weight, bias, mean, rstd, mean,
-        rstd, out, pixels, channels, own, groups, shift is not None, beside is not None, silu, False, _ROWS,
-        _CHANNELS,
+        rstd, out, pixels, channels, _own(x, beside), groups, shift is not None, beside is not None, silu,
+        False, _ROWS, _CHANNELS,
     )
     return out, mean, rstd
 
@@ -201,7 +201,7 @@ def group_norm_back(
     grid = (count, triton.cdiv(pixels, _ROWS), triton.cdiv(channels, _CHANNELS))
     _apply_norm[grid](
         x, x, x if shift is None else shift, grad, weight, bias, mean, rstd, first, second, out, pixels,
-        channels, channels, groups, shift is not None, False, silu, True, _ROWS, _CHANNELS,
+        channels, 0, groups, shift is not None, False, silu, True, _ROWS, _CHANNELS,
     )
     return out
 
@@ -211,7 +211,7 @@ def _sum_up(
     mean: Tensor | None, rstd: Tensor | None, eps: float, silu: bool, beside: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return two numbers for each picture and group (n, g): statistics, or what their gradient needs."""
-    count, pixels, own = x.shape
+    count, pixels, _ = x.shape
     channels = len(weight)
     back = grad is not None
     parts = max(1, min(_MOST_PARTS, pixels // _ROWS))
@@ -220,8 +220,8 @@ def _sum_up(
     first, second = (x.new_empty((count, parts, channels), dtype=kind) for _ in range(2))
     _sum_pixels[(count, parts, triton.cdiv(channels, _CHANNELS))](
         x, x if beside is None else beside, x if shift is None else shift, grad if back else x, weight, bias,
-        mean if back else first, rstd if back else first, first, second, pixels, of_a_part, channels, own,
-        groups, shift is not None, beside is not None, silu and back, back, _ROWS, _CHANNELS,
+        mean if back else first, rstd if back else first, first, second, pixels, of_a_part, channels,
+        _own(x, beside), groups, shift is not None, beside is not None, silu and back, back, _ROWS, _CHANNELS,
     )
     one, other = (x.new_empty((count, groups), dtype=kind) for _ in range(2))
     _sum_parts[(count, groups)](
@@ -229,3 +229,8 @@ def _sum_up(
         triton.next_power_of_2(parts), triton.next_power_of_2(channels // groups),
     )
     return one, other
+
+
+def _own(x: Tensor, beside: Tensor | None) -> int:
+    """Return the channels of `x` beside others; one kernel is built for each number of them."""
+    return 0 if beside is None else x.shape[2]

@@ -60,7 +60,7 @@ def write_caption(scene: Scene, rng: Random) -> str:
 
 
 def write_full_caption(scene: Scene, rng: Random) -> str:
-    """Return one of these that says hair colour and length, the dress and its colour, place and pose.
+    """Return such a sentence that does say hair colour and length, the dress and its colour, place and pose.
 
     As pictures for a LoRA are described: what a caption leaves out, the LoRA learns to do as it likes.
     """
