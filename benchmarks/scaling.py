@@ -63,7 +63,7 @@ def write_random_cache(folder: Path, model: BaseModel, resolution: int) -> None:
             "resolution": resolution,
             "crop": "center",
         },
-        "captions": captions,
+        "texts": captions,
         "images": [
             {"text": caption, "size": [resolution, resolution], "shard": latents_file(0), "row": row}
             for row, caption in enumerate(captions)
