@@ -23,6 +23,7 @@ from kolors_dagster.hashing import hash_json
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CACHE_FORMAT, latents_file, text_file
 from kolors_dagster.kolors.device import choose_device, count_devices
+from kolors_dagster.kolors.prior_preservation import UNPROMPTED
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.specs import TrainingRecipe
 
@@ -44,8 +45,11 @@ def write_random_cache(folder: Path, model: BaseModel, resolution: int) -> None:
     pooled_width = unet["projection_class_embeddings_input_dim"] - 6 * unet["addition_time_embed_dim"]
     generator = torch.Generator().manual_seed(0)
 
+    captions = [f"第{number}张" for number in range(IMAGES)]
+    known = [*captions, *UNPROMPTED]
+
     def draw(*shape: int) -> Tensor:
-        return torch.randn((IMAGES, *shape), generator=generator)
+        return torch.randn((len(known), *shape), generator=generator)
 
     side = resolution // 8
     latents = {"mean": draw(4, side, side), "std": 0.1 * draw(4, side, side).abs()}
@@ -53,7 +57,6 @@ def write_random_cache(folder: Path, model: BaseModel, resolution: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(latents, folder / latents_file(0))
     save_file(texts, folder / text_file(0))
-    captions = [f"第{number}张" for number in range(IMAGES)]
     index = {
         "data_version": hash_json([model.version, resolution]),
         "dataset_version": "random",
@@ -63,7 +66,7 @@ def write_random_cache(folder: Path, model: BaseModel, resolution: int) -> None:
             "resolution": resolution,
             "crop": "center",
         },
-        "texts": captions,
+        "texts": known,
         "images": [
             {"text": caption, "size": [resolution, resolution], "shard": latents_file(0), "row": row}
             for row, caption in enumerate(captions)
