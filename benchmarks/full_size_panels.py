@@ -1,6 +1,7 @@
-"""The same panels by ours and by KolorsPipeline, from one set of embeddings; ours in fp16 and in fp32."""
+"""The same panels by ours and by KolorsPipeline, from one set of embeddings; ours in every arithmetic."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from benchmarks import full_size_peers as peers
 from benchmarks.gpu import CUDA, free, peak_gib, timed
 from benchmarks.table import EIGHT_PANELS, ONE_PANEL, OURS, Results
 from kolors_dagster.kolors.base_model import BaseModel
+from kolors_dagster.kolors.device import choose_dtype
+from kolors_dagster.kolors.fp8_layers import fp8_layers
 from kolors_dagster.kolors.loading import load_noise_schedule, load_text_encoder, load_unet, load_vae
 from kolors_dagster.kolors.sampling import sample_latents
 from kolors_dagster.kolors.text import TextEmbeddings
@@ -49,17 +52,26 @@ def draw_latents(unet: Any, model: BaseModel, text: TextEmbeddings, steps: int) 
 def measure_precision(
     model: BaseModel, work: Path, text: TextEmbeddings, steps: int, results: Results
 ) -> None:
-    """Draw one panel in fp16 and in fp32 and compare the pictures."""
+    """Draw one panel in fp32 and in every faster arithmetic, and compare latents and pictures."""
     vae = load_vae(model.folder, CUDA, torch.float32)
-    pictures = []
-    for dtype in (torch.float32, torch.float16):
+
+    def draw(dtype: str) -> tuple[Tensor, np.ndarray]:
         free()
-        latents = draw_latents(load_unet(model.folder, CUDA, dtype), model, text[7:], steps)
-        pictures.append(vae.decode(latents)[0].astype(np.float64))
-    error = np.mean((pictures[0] - pictures[1]) ** 2)
-    results.report(
-        "fp16 against fp32", steps=steps, psnr_db=float(10 * np.log10(255**2 / error)) if error else "equal"
-    )
+        unet = load_unet(model.folder, CUDA, torch.bfloat16 if dtype == "fp8" else choose_dtype(CUDA, dtype))
+        with fp8_layers(unet) if dtype == "fp8" else nullcontext():
+            latents = draw_latents(unet, model, text[7:], steps)
+        return latents, vae.decode(latents)[0].astype(np.float64)
+
+    exact, picture = draw("fp32")
+    for dtype in ("fp16", "bf16", "fp8"):
+        latents, other = draw(dtype)
+        error = np.mean((picture - other) ** 2)
+        results.report(
+            f"{dtype} against fp32",
+            steps=steps,
+            latents_differ_by=float((latents - exact).norm() / exact.norm()),
+            psnr_db=float(10 * np.log10(255**2 / error)) if error else "equal",
+        )
 
 
 class Painter(NamedTuple):

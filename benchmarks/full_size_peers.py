@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kolors_dagster.kolors.sampling import make_noise
 from kolors_dagster.kolors.text import TextEmbeddings
+from kolors_dagster.kolors.text_padding import unfold_padding
 from kolors_dagster.kolors.training_steps import StepBatch
 from kolors_dagster.specs import FilledRecipe
 
@@ -113,7 +114,7 @@ def train(
             predicted = unet(
                 batch.noisy_latents,
                 batch.timesteps,
-                batch.hidden_states,
+                unfold_padding(batch.hidden_states),
                 added_cond_kwargs={"text_embeds": batch.pooled, "time_ids": batch.time_ids},
             ).sample
         loss = (predicted.float() - batch.noise).square().mean()

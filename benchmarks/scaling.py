@@ -24,11 +24,13 @@ from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CACHE_FORMAT, latents_file, text_file
 from kolors_dagster.kolors.device import choose_device, count_devices
 from kolors_dagster.kolors.prior_preservation import UNPROMPTED
+from kolors_dagster.kolors.request import MAX_TOKENS
+from kolors_dagster.kolors.text_padding import count_needed
 from kolors_dagster.kolors.training import train_lora
 from kolors_dagster.specs import TrainingRecipe
 
 IMAGES = 16
-_TOKENS = 256
+_WORDS = 40  # tokens of a caption, the rest is padding
 
 
 def make_full_size_model(folder: Path) -> BaseModel:
@@ -53,7 +55,13 @@ def write_random_cache(folder: Path, model: BaseModel, resolution: int) -> None:
 
     side = resolution // 8
     latents = {"mean": draw(4, side, side), "std": 0.1 * draw(4, side, side).abs()}
-    texts = {"hidden_states": draw(_TOKENS, width).half(), "pooled": draw(pooled_width).half()}
+    padding = draw(1, width).expand(-1, MAX_TOKENS - _WORDS, -1)
+    hidden_states = torch.cat([padding, draw(_WORDS, width)], dim=1).half()
+    texts = {
+        "hidden_states": hidden_states,
+        "pooled": draw(pooled_width).half(),
+        "tokens": torch.tensor([count_needed(row[None]) for row in hidden_states]),
+    }
     folder.mkdir(parents=True, exist_ok=True)
     save_file(latents, folder / latents_file(0))
     save_file(texts, folder / text_file(0))

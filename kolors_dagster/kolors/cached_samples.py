@@ -11,8 +11,9 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.buckets import Size
+from kolors_dagster.kolors.request import MAX_TOKENS
 
-CACHE_FORMAT = 5
+CACHE_FORMAT = 6
 SHARD_ROWS = 32
 
 
@@ -22,7 +23,10 @@ def latents_file(shard: int) -> str:
 
 
 def text_file(shard: int) -> str:
-    """Return the name of a file of 32 texts' `hidden_states` (rows, 256, C) and `pooled` (rows, C)."""
+    """Return the name of a file of 32 texts' `hidden_states` (rows, 256, C) and `pooled` (rows, C).
+
+    `tokens` (rows,) is how many of the 256 `text_padding` needs of each.
+    """
     return f"text-{shard:05}.safetensors"
 
 
@@ -39,7 +43,7 @@ def is_whole_cache(folder: Path, data_version: str) -> bool:
 
 @dataclass(frozen=True)
 class CachedSample:
-    """One training image: latents' `mean` and `std` (4, h, w), `hidden_states` (256, C), `pooled` (C)."""
+    """One training image: latents' `mean` and `std` (4, h, w), `hidden_states` (t, C), `pooled` (C)."""
 
     mean: Tensor
     std: Tensor
@@ -50,6 +54,7 @@ class CachedSample:
 class CachedSamples:
     """The samples of one training cache, read from its files when asked for.
 
+    Texts are folded, all to the t tokens that the longest of the cache needs.
     Raises UserError if the cache is not complete, damaged, or of another format.
     """
 
@@ -69,6 +74,8 @@ class CachedSamples:
             (width, height) for width, height in (image["size"] for image in index["images"])
         ]
         self._open_files: dict[str, Any] = {}
+        shards = range(-(-len(self._row_of_text) // SHARD_ROWS))
+        self.tokens = max(int(self._read(text_file(shard), "tokens", slice(None)).max()) for shard in shards)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -84,7 +91,8 @@ class CachedSamples:
         """Return the `hidden_states` and `pooled` of a caption, or of one of `UNPROMPTED`."""
         shard, row = divmod(self._row_of_text[text], SHARD_ROWS)
         name = text_file(shard)
-        return self._read(name, "hidden_states", row), self._read(name, "pooled", row)
+        kept = (row, slice(MAX_TOKENS - self.tokens, None))
+        return self._read(name, "hidden_states", kept), self._read(name, "pooled", row)
 
     def _read_index(self) -> dict[str, Any]:
         file = self._folder / "index.json"
@@ -96,10 +104,10 @@ class CachedSamples:
             raise UserError(f"{file}: made by another version of this program", self._mend)
         return index
 
-    def _read(self, name: str, tensor: str, row: int) -> Tensor:
+    def _read(self, name: str, tensor: str, part: Any) -> Tensor:
         try:
             if name not in self._open_files:
                 self._open_files[name] = safe_open(self._folder / name, framework="pt")
-            return self._open_files[name].get_slice(tensor)[row]
+            return self._open_files[name].get_slice(tensor)[part]
         except (OSError, SafetensorError, IndexError) as error:
             raise UserError(f"{self._folder / name}: cannot be read ({error})", self._mend) from None

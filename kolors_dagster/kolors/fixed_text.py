@@ -27,8 +27,8 @@ def fixed_text(unet: KolorsUNet, text: TextEmbeddings, time_ids: Tensor) -> Iter
     """Within this block `unet` draws for `text` (n rows) and `time_ids` (n, 6) alone, whatever it is given.
 
     The projection of the hidden states, every cross-attention's keys and values and the additional embedding
-    are computed here, in the UNet's own layers, so that the results are the very same numbers. Takes n × 256
-    × (twice the width of each cross-attention) of memory: 1.3 GiB for 16 rows at full size.
+    are computed here, in the UNet's own layers, so that the results are the very same numbers. Takes n ×
+    tokens × (twice the width of each cross-attention) of memory: 1.3 GiB for 16 rows of 256 at full size.
     """
     projected = unet.encoder_hid_proj(text.hidden_states)
     sizes = unet.add_time_proj(time_ids.flatten()).reshape(len(text), -1)

@@ -6,6 +6,7 @@ where it is used, for only CUDA has it: elsewhere the same functions are plain P
 gradient.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -110,18 +111,25 @@ def add_bias(x: Tensor, y: Tensor, bias: Tensor) -> Tensor:
     return x + (y + bias[:, None, None])
 
 
-def attend(packed: Sequence[Tensor], heads: int) -> Tensor:
+def attend(packed: Sequence[Tensor], heads: int, first_counts: int = 1) -> Tensor:
     """Return attention (n, tokens, c), without a mask, over queries, keys and values.
 
-    packed: these three in order, (n, tokens, c) each, any number of them side by side in one tensor. With
-    gradients a GPU takes kernels of our own: PyTorch's either do not repeat to the bit or take twice as long.
-    Not in fp32, which tensor cores multiply with ten bits only.
+    packed: these three in order, (n, tokens, c) each, any number of them side by side in one tensor. The
+    first key and value stand for `first_counts` equal ones. With gradients, or if the first counts more than
+    once, a GPU takes kernels of our own: PyTorch's either do not repeat to the bit or take twice as long. Not
+    in fp32, which tensor cores multiply with ten bits only.
     """
-    if packed[0].is_cuda and torch.is_grad_enabled() and packed[0].dtype != torch.float32:
-        out: Tensor = _Attend.apply(heads, *packed)
+    ours = torch.is_grad_enabled() or first_counts > 1
+    if packed[0].is_cuda and ours and packed[0].dtype != torch.float32:
+        out: Tensor = _Attend.apply(heads, first_counts, *packed)
         return out
     query, key, value = (part.transpose(1, 2) for part in _split_heads(packed, heads))
-    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+    raised = None
+    if first_counts > 1:
+        raised = query.new_zeros((1, 1, 1, key.shape[2]))
+        raised[..., 0] = math.log(first_counts)
+    attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=raised)
+    return attended.transpose(1, 2).flatten(2)
 
 
 def _split_heads(packed: Sequence[Tensor], heads: int) -> list[Tensor]:
@@ -215,12 +223,12 @@ class _AddBias(Function):
 
 class _Attend(Function):
     @staticmethod
-    def forward(ctx: Any, heads: int, *packed: Tensor) -> Tensor:
+    def forward(ctx: Any, heads: int, first_counts: int, *packed: Tensor) -> Tensor:
         from kolors_dagster.kolors.kernels import attention
 
-        out, lse = attention.attend(*_split_heads(packed, heads))
+        out, lse = attention.attend(*_split_heads(packed, heads), first_counts)
         ctx.save_for_backward(out, lse, *packed)
-        ctx.heads = heads
+        ctx.heads, ctx.first_counts = heads, first_counts
         return out.flatten(2)
 
     @staticmethod
@@ -231,5 +239,6 @@ class _Attend(Function):
         backs = [torch.empty_like(part) for part in packed]
         grad = grads[0].contiguous().view(out.shape)
         query, key, value = _split_heads(packed, ctx.heads)
-        attention_back.attend_back(query, key, value, out, lse, grad, *_split_heads(backs, ctx.heads))
-        return None, *backs
+        gradients = _split_heads(backs, ctx.heads)
+        attention_back.attend_back(query, key, value, out, lse, grad, *gradients, ctx.first_counts)
+        return None, None, *backs

@@ -9,10 +9,11 @@ from torch.nn import functional
 from kolors_dagster.kolors.diffsynth import Attention
 from kolors_dagster.kolors.fused_functions import attend
 from kolors_dagster.kolors.lora_product import LoraProduct, multiply
+from kolors_dagster.kolors.text_padding import count_first
 
 
 class PackedAttention(Attention):
-    """DiffSynth's attention, with the same parameters, names and sums."""
+    """DiffSynth's attention, with the same parameters, names and sums; its text may have been folded."""
 
     product: LoraProduct | None = None
     """What the LoRAs of the packed layers multiply with, while they are trained."""
@@ -23,7 +24,11 @@ class PackedAttention(Attention):
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
-        """Return what `hidden_states` (n, tokens, c) take from themselves, or from the text."""
+        """Return what `hidden_states` (n, tokens, c) take from themselves, or from the text.
+
+        A text (n, t, c) of fewer than 256 tokens is one that `text_padding` folded: its first token counts
+        as often as there are tokens missing, and once more.
+        """
         out: nn.Module = self.to_out[0]
         attended: Tensor = out(self.take(hidden_states, encoder_hidden_states))
         return attended
@@ -32,10 +37,10 @@ class PackedAttention(Attention):
         """Return that before the last layer, `to_out`."""
         if encoder_hidden_states is None:
             packed = self._multiply([self.to_q, self.to_k, self.to_v], hidden_states)
-        else:
-            packed = [self.to_q(hidden_states)]
-            packed += self._multiply([self.to_k, self.to_v], encoder_hidden_states)
-        return attend(packed, self.heads)
+            return attend(packed, self.heads)
+        packed = [self.to_q(hidden_states)]
+        packed += self._multiply([self.to_k, self.to_v], encoder_hidden_states)
+        return attend(packed, self.heads, count_first(encoder_hidden_states.shape[1]))
 
     def _multiply(self, layers: list[Any], x: Tensor) -> list[Tensor]:
         """Return what the layers make of `x`, in one tensor if their weights lie side by side."""

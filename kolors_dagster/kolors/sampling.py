@@ -20,8 +20,8 @@ PIXELS_PER_LATENT = 8
 EARLY_SHARE = 0.2
 """Of the steps: those whose guidance may be another, by trial on kolors-mini."""
 
-# What batches (rows, height, width) a UNet has drawn: its kernels are set up for these.
-_COMPUTED: WeakKeyDictionary[KolorsUNet, set[tuple[int, int, int]]] = WeakKeyDictionary()
+# What batches (rows, tokens, height, width) a UNet has drawn: its kernels are set up for these.
+_COMPUTED: WeakKeyDictionary[KolorsUNet, set[tuple[int, ...]]] = WeakKeyDictionary()
 
 
 def make_noise(seeds: Sequence[int], width: int, height: int) -> Tensor:
@@ -60,13 +60,14 @@ def sample_latents(
     device, dtype, count = weight.device, weight.dtype, len(seeds)
     early = guidance_scale if early_guidance_scale is None else early_guidance_scale
     guided = guidance_scale != 1.0 or early != 1.0
-    text = (join_embeddings([negative, positive]) if guided else positive).to(device, dtype)
+    text = (join_embeddings([negative, positive]) if guided else positive).fold().to(device, dtype)
     time_ids = make_time_ids(height, width, len(text), device, dtype)
 
     path = schedule.euler_steps(steps)
     timesteps = torch.tensor(path.timesteps, device=device)
     latents = make_noise(seeds, width, height).to(device) * path.initial_sigma
-    shape, computed = (len(text), height, width), _COMPUTED.setdefault(unet, set())
+    shape = (*text.hidden_states.shape[:2], height, width)
+    computed = _COMPUTED.setdefault(unet, set())
     predict = GraphedCall(
         lambda inputs, timestep: unet(inputs, timestep, text.hidden_states, text.pooled, time_ids),
         refused=is_streamed(unet),

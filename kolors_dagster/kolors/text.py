@@ -12,13 +12,14 @@ from tqdm import tqdm
 from kolors_dagster.errors import UserError
 from kolors_dagster.kolors.request import MAX_TOKENS
 from kolors_dagster.kolors.streaming import stream_linear_layers
+from kolors_dagster.kolors.text_padding import fold_padding
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TextEmbeddings:
-    """Embeddings of n texts: `hidden_states` (n, 256, C) and `pooled` (n, C)."""
+    """Embeddings of n texts: `hidden_states` (n, 256, C), or fewer tokens if folded, and `pooled` (n, C)."""
 
     hidden_states: Tensor
     pooled: Tensor
@@ -28,6 +29,10 @@ class TextEmbeddings:
 
     def __getitem__(self, rows: slice) -> "TextEmbeddings":
         return TextEmbeddings(self.hidden_states[rows], self.pooled[rows])
+
+    def fold(self) -> "TextEmbeddings":
+        """Return the same for the UNet, with no more padding than the longest of the texts takes."""
+        return TextEmbeddings(fold_padding(self.hidden_states), self.pooled)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "TextEmbeddings":
         """Return the same embeddings on `device` in `dtype`."""

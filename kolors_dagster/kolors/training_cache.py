@@ -27,6 +27,7 @@ from kolors_dagster.kolors.loading import load_text_encoder, load_vae
 from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memory_plan
 from kolors_dagster.kolors.peak_memory import PeakMemory
 from kolors_dagster.kolors.prior_preservation import UNPROMPTED
+from kolors_dagster.kolors.text_padding import count_needed
 from kolors_dagster.kolors.training_images import TrainingImage, read_cropped, read_training_images
 from kolors_dagster.kolors.training_precision import choose_training_dtype
 from kolors_dagster.kolors.training_record import CacheReport
@@ -186,6 +187,11 @@ def _load_text_encoder(
 
     def encode(numbers: Sequence[int]) -> Rows:
         embeddings = encoder.encode([texts[number] for number in numbers])
-        return {"hidden_states": embeddings.hidden_states, "pooled": embeddings.pooled}
+        needed = [count_needed(row[None]) for row in embeddings.hidden_states]
+        return {
+            "hidden_states": embeddings.hidden_states,
+            "pooled": embeddings.pooled,
+            "tokens": torch.tensor(needed),
+        }
 
     return encode

@@ -29,6 +29,7 @@ class StepBatch(NamedTuple):
     """What is to be predicted; in a preserved row, what the bare model predicts has part in it."""
     timesteps: Tensor
     hidden_states: Tensor
+    """Folded: see `text_padding`."""
     pooled: Tensor
     time_ids: Tensor
     """SDXL's size conditioning (n, 6)."""

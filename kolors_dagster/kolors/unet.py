@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kolors_dagster.kolors.diffsynth import SDXLUNet2DConditionModel
+from kolors_dagster.kolors.diffsynth import BasicTransformerBlock, SDXLUNet2DConditionModel
+from kolors_dagster.kolors.packed_attention import PackedAttention
 
 # Keys of diffusers' UNet2DConditionModel config that mean the same in DiffSynth's class.
 _SHARED_KEYS = (
@@ -41,6 +42,9 @@ class KolorsUNet(SDXLUNet2DConditionModel):
         super().__init__(**{key: config[key] for key in _SHARED_KEYS if key in config})
         self.config = config
         self.encoder_hid_proj = nn.Linear(config["encoder_hid_dim"], config["cross_attention_dim"])
+        for block in self.modules():
+            if isinstance(block, BasicTransformerBlock):
+                block.attn2.__class__ = PackedAttention  # which knows of folded texts
 
     def forward(
         self, latents: Tensor, timesteps: Tensor, hidden_states: Tensor, pooled: Tensor, time_ids: Tensor
@@ -48,7 +52,8 @@ class KolorsUNet(SDXLUNet2DConditionModel):
         """Return the predicted noise, shaped like `latents`.
 
         latents: (batch, 4, height / 8, width / 8); timesteps: (batch,) or a scalar.
-        hidden_states: (batch, 256, encoder_hid_dim), ChatGLM3's last layer but one, before projection.
+        hidden_states: (batch, 256, encoder_hid_dim), ChatGLM3's last layer but one, before projection; or
+        fewer tokens, of texts that `text_padding` folded.
         pooled: (batch, encoder_hid_dim), its last layer at the last token.
         time_ids: (batch, 6): original height and width, crop top and left, target height and width.
         """

@@ -101,20 +101,26 @@ def check_group_norm_joined(own: int, others: int) -> None:
     print(f"group norm of {own} and {others}")
 
 
-def check_attention(count: int, queries: int, keys: int, heads: int, width: int, gain: float = 1.0) -> None:
-    """Compare with PyTorch in fp64; k, v and, where as long, q lie packed, and so do their gradients."""
+def check_attention(
+    count: int, queries: int, keys: int, heads: int, width: int, gain: float = 1.0, first_counts: int = 1
+) -> None:
+    """Compare with PyTorch in fp64; k, v and, where as long, q lie packed, and so do their gradients.
+
+    There the first key and value stand `first_counts` times.
+    """
     packed, slots = (draw(count, keys, 3, heads, width) for _ in range(2))
     inputs, grads = list(packed.unbind(2)), list(slots.unbind(2))
     if queries != keys:
         inputs[0], grads[0] = (draw(count, queries, heads, width) for _ in range(2))
     inputs[0].mul_(gain)
     grad = draw(count, heads, queries, width).transpose(1, 2)  # of other strides than `out`
-    out, lse = attend(*inputs)
-    attend_back(*inputs, out, lse, grad, *grads)
+    out, lse = attend(*inputs, first_counts)
+    attend_back(*inputs, out, lse, grad, *grads, first_counts)
     wide = [value.double().transpose(1, 2).requires_grad_() for value in inputs]
-    expected = functional.scaled_dot_product_attention(*wide)
+    repeated = [torch.cat([part[:, :, :1]] * (first_counts - 1) + [part], dim=2) for part in wide[1:]]
+    expected = functional.scaled_dot_product_attention(wide[0], *repeated)
     expected.backward(grad.double().transpose(1, 2))
-    scores = wide[0].detach() @ wide[1].detach().mT / math.sqrt(width)
+    scores = wide[0].detach() @ repeated[0].detach().mT / math.sqrt(width)
     sought = [expected, *(value.grad for value in wide)]
     for mine, right in zip((out, *grads), sought, strict=True):
         torch.testing.assert_close(mine.double(), right.transpose(1, 2), rtol=1e-4, atol=2e-5 * gain)
@@ -172,6 +178,8 @@ check_attention(2, 256, 256, 2, 64)  # whole blocks
 check_attention(2, 91, 91, 3, 16)  # fewer tokens than a block, odd
 check_attention(1, 301, 301, 1, 32)  # whole blocks and a rest
 check_attention(2, 330, 77, 2, 16)  # queries in parts, the last one shorter
+check_attention(2, 91, 64, 2, 32, first_counts=193)
+check_attention(1, 64, 77, 3, 16, first_counts=2)
 check_attention(1, 70, 1, 2, 16, gain=400.0)  # scores whose powers overflow, and keys past the end
 for gates in (False, True):
     check_quantize(torch.float32, gates)

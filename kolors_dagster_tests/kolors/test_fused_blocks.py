@@ -27,6 +27,7 @@ from kolors_dagster.kolors.gradient_checkpointing import checkpoint_gradients
 from kolors_dagster.kolors.loading import load_unet
 from kolors_dagster.kolors.lora import inject_lora, load_lora, lora_layers, remove_lora, save_lora
 from kolors_dagster.kolors.text import TextEmbeddings
+from kolors_dagster.kolors.text_padding import unfold_padding
 from kolors_dagster.kolors.unet import KolorsUNet, make_time_ids
 from kolors_dagster_tests.kolors.conftest import CPU, LORA_TARGETS, relative_error
 
@@ -83,7 +84,8 @@ def predict(unet: KolorsUNet, inputs: Inputs) -> Tensor:
 def predict_by_diffusers(unet: Any, inputs: Inputs) -> Tensor:
     latents, timesteps, text, time_ids = inputs
     added = {"text_embeds": text.pooled, "time_ids": time_ids}
-    return unet(latents, timesteps, text.hidden_states, added_cond_kwargs=added).sample
+    hidden_states = unfold_padding(text.hidden_states)  # ours takes it folded
+    return unet(latents, timesteps, hidden_states, added_cond_kwargs=added).sample
 
 
 def put_lora_on(unet: KolorsUNet) -> list[nn.Parameter]:

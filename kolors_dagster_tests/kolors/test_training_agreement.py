@@ -13,6 +13,7 @@ from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_noise_schedule, load_unet
 from kolors_dagster.kolors.lora import inject_lora, load_lora, save_lora
+from kolors_dagster.kolors.text_padding import unfold_padding
 from kolors_dagster.kolors.training_steps import TrainingSteps
 from kolors_dagster_tests.kolors.training_parts import CPU, RECIPE, train
 
@@ -53,7 +54,10 @@ def test_agrees_with_peft_on_diffusers_unet(
         time_ids = torch.tensor([[height, width, 0, 0, height, width]])
         conditions = {"text_embeds": batch.pooled, "time_ids": time_ids}
         predicted = unet(
-            batch.noisy_latents, batch.timesteps, batch.hidden_states, added_cond_kwargs=conditions
+            batch.noisy_latents,
+            batch.timesteps,
+            unfold_padding(batch.hidden_states),
+            added_cond_kwargs=conditions,
         ).sample
         loss = (predicted - batch.noise).square().mean()
         optimizer.zero_grad()
@@ -65,11 +69,15 @@ def test_agrees_with_peft_on_diffusers_unet(
     assert [float(row["loss"]) for row in table] == pytest.approx(losses, rel=1e-5)
     result = load_file(trained / "lora.safetensors")
     moved = 0.0
+    shares = []
     for name, weight in trainable.items():
-        # Adam divides by the gradient's size, so where that is rounding noise the update is noise too.
+        # Adam divides by the gradient's size, so where that is rounding noise the update is noise too: most
+        # so in what asks the text, of which diffusers adds up 256 keys, nearly all of them equal.
         close = torch.isclose(result[name], weight.detach(), rtol=1e-3, atol=1e-5)
-        assert close.float().mean() > 0.99, name
+        shares.append(close.float().mean().item())
+        assert shares[-1] > (0.9 if "attn2" in name else 0.99), name
         moved = max(moved, (result[name] - start[name]).abs().max().item())
+    assert sum(shares) / len(shares) > 0.998
     assert moved > RECIPE.learning_rate
 
 
@@ -85,7 +93,10 @@ def test_a_trained_lora_acts_in_diffusers_as_in_ours(
     def predict_theirs() -> torch.Tensor:
         conditions = {"text_embeds": batch.pooled, "time_ids": time_ids}
         return pipeline.unet(
-            batch.noisy_latents, batch.timesteps, batch.hidden_states, added_cond_kwargs=conditions
+            batch.noisy_latents,
+            batch.timesteps,
+            unfold_padding(batch.hidden_states),
+            added_cond_kwargs=conditions,
         ).sample
 
     bare = predict_theirs()

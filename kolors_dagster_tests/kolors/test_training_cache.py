@@ -18,6 +18,7 @@ from kolors_dagster.kolors.cached_samples import CachedSamples
 from kolors_dagster.kolors.loading import load_text_encoder
 from kolors_dagster.kolors.memory_plan import MemoryPlan, PartSizes, choose_memory_plan
 from kolors_dagster.kolors.prior_preservation import UNPROMPTED
+from kolors_dagster.kolors.text_padding import fold_padding
 from kolors_dagster.kolors.training_cache import build_training_cache
 from kolors_dagster.kolors.training_images import TrainingImage, read_cropped, read_training_images
 from kolors_dagster.specs import TrainingRecipe
@@ -54,7 +55,7 @@ def test_holds_each_distinct_caption_once(cache: Path, base_model: BaseModel) ->
     samples = CachedSamples(cache)
     for number, caption in enumerate(CAPTIONS):
         expected = encoder.encode([caption])
-        assert torch.equal(samples[number].hidden_states, expected.hidden_states[0])
+        assert torch.equal(samples[number].hidden_states, fold_padding(expected.hidden_states)[0])
         assert torch.equal(samples[number].pooled, expected.pooled[0])
     for text in UNPROMPTED:
         assert torch.equal(samples.read_text(text)[1], encoder.encode([text]).pooled[0])

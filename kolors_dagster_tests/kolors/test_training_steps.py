@@ -58,7 +58,7 @@ def test_a_batch_larger_than_the_data_set_is_full(cache: Path, base_model: BaseM
     steps = make_steps(cache, base_model, batch_size=12)
     batch = steps.make_batch(1)  # positions 12 to 23: the end of epoch 2, all of 3, most of 4
     assert batch.noisy_latents.shape == (12, 4, 8, 8)
-    assert batch.hidden_states.shape[:2] == (12, 256)
+    assert batch.hidden_states.shape[:2] == (12, 64)
     singly = make_steps(cache, base_model)
     positions = [singly._order.images_of(position)[0] for position in range(12, 24)]
     samples = CachedSamples(cache)

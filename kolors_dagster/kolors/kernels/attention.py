@@ -50,13 +50,23 @@ def store_rows(
 
 
 @triton.jit
+def raise_first(score, start, raised, keys_first: tl.constexpr):
+    """Return scores whose keys, from `start` on, are the rows or else the columns, key 0 raised."""
+    if keys_first:
+        return score + tl.where(start + tl.arange(0, score.shape[0]) == 0, raised, 0.0)[:, None]
+    return score + tl.where(start + tl.arange(0, score.shape[1]) == 0, raised, 0.0)[None, :]
+
+
+@triton.jit
 def _take_keys(
-    q, k_ptr, v_ptr, k_row, v_row, keys, start, out, top, total, scale, width: tl.constexpr,
-    block: tl.constexpr, masked: tl.constexpr,
+    q, k_ptr, v_ptr, k_row, v_row, keys, start, out, top, total, scale, raised, width: tl.constexpr,
+    block: tl.constexpr, masked: tl.constexpr, raises: tl.constexpr,
 ):
     """Return the weighted sum, highest score and sum of weights, with one more block of keys in them."""
     k = load_rows(k_ptr, start, k_row, keys, block, width, masked)
     score = tl.dot(q, tl.trans(k))
+    if raises:
+        score = raise_first(score, start, raised, False)
     if masked:
         score = tl.where((start + tl.arange(0, block) < keys)[None, :], score, float("-inf"))
     higher = tl.maximum(top, tl.max(score, 1) * scale)
@@ -70,8 +80,8 @@ def _take_keys(
 @triton.jit
 def _attend(
     q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr, q_picture, q_row, q_head, k_picture, k_row, k_head, v_picture,
-    v_row, v_head, out_picture, out_row, out_head, queries, keys, scale, width: tl.constexpr,
-    block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
+    v_row, v_head, out_picture, out_row, out_head, queries, keys, scale, raised, width: tl.constexpr,
+    block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr, raises: tl.constexpr,
 ):
     first, head = tl.program_id(0) * block, tl.program_id(1)
     picture = tl.program_id(2).to(tl.int64)
@@ -85,11 +95,13 @@ def _attend(
     whole = keys // block * block
     for start in range(0, whole, block):
         out, top, total = _take_keys(
-            q, k_ptr, v_ptr, k_row, v_row, keys, start, out, top, total, scale, width, block, False
+            q, k_ptr, v_ptr, k_row, v_row, keys, start, out, top, total, scale, raised, width, block, False,
+            raises,
         )
     if odd_keys:
         out, top, total = _take_keys(
-            q, k_ptr, v_ptr, k_row, v_row, keys, whole, out, top, total, scale, width, block, True
+            q, k_ptr, v_ptr, k_row, v_row, keys, whole, out, top, total, scale, raised, width, block, True,
+            raises,
         )
     out_ptr += picture * out_picture + head * out_head
     store_rows(out_ptr, out / total[:, None], first, out_row, queries, block, width, odd_queries)
@@ -98,8 +110,15 @@ def _attend(
     tl.store(lse_ptr + row, top + tl.log2(total), mask=row < queries)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+def raise_of(first_counts: int, head_dim: int) -> float:
+    """Return what a key's score, before it is scaled, is raised by to count that many times."""
+    return math.log(first_counts) * math.sqrt(head_dim)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, first_counts: int = 1) -> tuple[Tensor, Tensor]:
     """Return the attention of `q` (n, queries, heads, head_dim) to `k` and `v` (n, keys, heads, head_dim).
+
+    The first key and value stand for `first_counts` equal ones.
 
     Strides are free but for the last, which is 1; head_dim is a power of two from 16 on. With it comes what
     the backward pass needs: log2 of the sum of 2^(score · log2(e)), in fp32 (n, heads, queries).
@@ -110,6 +129,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     lse = torch.empty((count, heads, queries), dtype=torch.float32, device=q.device)
     _attend[(triton.cdiv(queries, BLOCK), heads, count)](
         q, k, v, out, lse, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *out.stride()[:3], queries,
-        keys, scale_of(width), width, BLOCK, queries % BLOCK != 0, keys % BLOCK != 0, **OPTIONS,
+        keys, scale_of(width), raise_of(first_counts, width), width, BLOCK, queries % BLOCK != 0,
+        keys % BLOCK != 0, first_counts > 1, **OPTIONS,
     )
     return out, lse

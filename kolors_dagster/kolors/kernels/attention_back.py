@@ -15,7 +15,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kolors_dagster.kolors.kernels.attention import BLOCK, OPTIONS, load_rows, scale_of, store_rows
+from kolors_dagster.kolors.kernels.attention import (
+    BLOCK,
+    OPTIONS,
+    load_rows,
+    raise_first,
+    raise_of,
+    scale_of,
+    store_rows,
+)
 
 FEWEST_PROGRAMS = 132  # as many as an H100 has multiprocessors
 _ROWS = 32  # that one program adds up
@@ -25,13 +33,16 @@ _LN2 = tl.constexpr(0.6931471805599453)
 
 @triton.jit
 def _take_keys(
-    q, grad, k_ptr, v_ptr, k_row, v_row, keys, start, dq, lse, delta, scale, width: tl.constexpr,
-    block: tl.constexpr, masked: tl.constexpr,
+    q, grad, k_ptr, v_ptr, k_row, v_row, keys, start, dq, lse, delta, scale, raised, width: tl.constexpr,
+    block: tl.constexpr, masked: tl.constexpr, raises: tl.constexpr,
 ):
     """Return the gradient for q with one more block of keys in it."""
     k = load_rows(k_ptr, start, k_row, keys, block, width, masked)
     v = load_rows(v_ptr, start, v_row, keys, block, width, masked)
-    weight = tl.exp2(tl.dot(q, tl.trans(k)) * scale - lse[:, None])
+    score = tl.dot(q, tl.trans(k))
+    if raises:
+        score = raise_first(score, start, raised, False)
+    weight = tl.exp2(score * scale - lse[:, None])
     if masked:
         weight = tl.where((start + tl.arange(0, block) < keys)[None, :], weight, 0.0)
     slope = weight * (tl.dot(grad, tl.trans(v)) - delta[:, None])
@@ -42,8 +53,8 @@ def _take_keys(
 def _back_to_queries(
     q_ptr, k_ptr, v_ptr, out_ptr, lse_ptr, grad_ptr, dq_ptr, delta_ptr, q_picture, q_row, q_head, k_picture,
     k_row, k_head, v_picture, v_row, v_head, out_picture, out_row, out_head, grad_picture, grad_row,
-    grad_head, dq_picture, dq_row, dq_head, queries, keys, scale, width: tl.constexpr,
-    block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
+    grad_head, dq_picture, dq_row, dq_head, queries, keys, scale, raised, width: tl.constexpr,
+    block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr, raises: tl.constexpr,
 ):
     """Write the gradient for q, and each query's sum of out · grad, which `_back_to_keys` takes."""
     first, head = tl.program_id(0) * block, tl.program_id(1)
@@ -66,11 +77,13 @@ def _back_to_queries(
     whole = keys // block * block
     for start in range(0, whole, block):
         dq = _take_keys(
-            q, grad, k_ptr, v_ptr, k_row, v_row, keys, start, dq, lse, delta, scale, width, block, False
+            q, grad, k_ptr, v_ptr, k_row, v_row, keys, start, dq, lse, delta, scale, raised, width, block,
+            False, raises,
         )
     if odd_keys:
         dq = _take_keys(
-            q, grad, k_ptr, v_ptr, k_row, v_row, keys, whole, dq, lse, delta, scale, width, block, True
+            q, grad, k_ptr, v_ptr, k_row, v_row, keys, whole, dq, lse, delta, scale, raised, width, block,
+            True, raises,
         )
     store_rows(dq_ptr, dq * (scale * _LN2), first, dq_row, queries, block, width, odd_queries)
 
@@ -79,8 +92,9 @@ def _back_to_queries(
 def _back_to_keys(
     q_ptr, k_ptr, v_ptr, lse_ptr, grad_ptr, delta_ptr, dk_ptr, dv_ptr, q_picture, q_row, q_head, k_picture,
     k_row, k_head, v_picture, v_row, v_head, grad_picture, grad_row, grad_head, dk_part, dk_picture, dk_row,
-    dk_head, dv_part, dv_picture, dv_row, dv_head, queries, keys, parts, of_a_part, scale,
+    dk_head, dv_part, dv_picture, dv_row, dv_head, queries, keys, parts, of_a_part, scale, raised,
     width: tl.constexpr, block: tl.constexpr, odd_queries: tl.constexpr, odd_keys: tl.constexpr,
+    raises: tl.constexpr,
 ):
     """Write the gradients for k and v, or what one part of the queries adds to them."""
     first, head = tl.program_id(0) * block, tl.program_id(1)
@@ -106,7 +120,10 @@ def _back_to_keys(
             lse = tl.load(lse_ptr + row)
             delta = tl.load(delta_ptr + row)
         # (keys, queries), so that the next product takes it as it lies
-        weight = tl.exp2(tl.dot(k, tl.trans(q)) * scale - lse[None, :])
+        score = tl.dot(k, tl.trans(q))
+        if raises:
+            score = raise_first(score, first, raised, True)
+        weight = tl.exp2(score * scale - lse[None, :])
         dv = tl.dot(weight.to(grad.dtype), grad, dv)
         slope = weight * (tl.dot(v, tl.trans(grad)) - delta[None, :])
         dk = tl.dot(slope.to(q.dtype), q, dk)
@@ -135,31 +152,35 @@ def _add_parts(
 
 def attend_back(
     q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: Tensor, dq: Tensor, dk: Tensor,
-    dv: Tensor,
+    dv: Tensor, first_counts: int = 1,
 ) -> None:
     """Write the gradients for q, k and v into `dq`, `dk` and `dv`, from `grad`, that for `out`.
 
-    The first five are what `attention.attend` took and returned; of all tensors but lse only the last stride
-    is fixed, to 1, so gradients may be slices of one that lies packed.
+    The first five and `first_counts` are what `attention.attend` took and returned; of all tensors but lse
+    only the last stride is fixed, to 1, so gradients may be slices of one that lies packed.
     """
-    delta = _write_dq(q, k, v, out, lse, grad, dq)
-    _write_dk_dv(q, k, v, lse, grad, delta, dk, dv)
+    delta = _write_dq(q, k, v, out, lse, grad, dq, first_counts)
+    _write_dk_dv(q, k, v, lse, grad, delta, dk, dv, first_counts)
 
 
-def _write_dq(q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: Tensor, dq: Tensor) -> Tensor:
+def _write_dq(
+    q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, grad: Tensor, dq: Tensor, first_counts: int
+) -> Tensor:
     """Return the sums of out · grad (n, heads, queries)."""
     (count, queries, heads, width), keys = q.shape, k.shape[1]
     delta = torch.empty_like(lse)
     _back_to_queries[(triton.cdiv(queries, BLOCK), heads, count)](
         q, k, v, out, lse, grad, dq, delta, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
-        *out.stride()[:3], *grad.stride()[:3], *dq.stride()[:3], queries, keys, scale_of(width), width,
-        BLOCK, queries % BLOCK != 0, keys % BLOCK != 0, **OPTIONS,
+        *out.stride()[:3], *grad.stride()[:3], *dq.stride()[:3], queries, keys, scale_of(width),
+        raise_of(first_counts, width), width, BLOCK, queries % BLOCK != 0, keys % BLOCK != 0,
+        first_counts > 1, **OPTIONS,
     )
     return delta
 
 
 def _write_dk_dv(
-    q: Tensor, k: Tensor, v: Tensor, lse: Tensor, grad: Tensor, delta: Tensor, dk: Tensor, dv: Tensor
+    q: Tensor, k: Tensor, v: Tensor, lse: Tensor, grad: Tensor, delta: Tensor, dk: Tensor, dv: Tensor,
+    first_counts: int,
 ) -> None:
     (count, queries, heads, width), keys = q.shape, k.shape[1]
     of_a_part = _size_part(count, queries, keys, heads)
@@ -171,7 +192,8 @@ def _write_dk_dv(
     _back_to_keys[(triton.cdiv(keys, BLOCK), heads, count * parts)](
         q, k, v, lse, grad, delta, dk_sums, dv_sums, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         *grad.stride()[:3], *dk_sums.stride()[:4], *dv_sums.stride()[:4], queries, keys, parts, of_a_part,
-        scale_of(width), width, BLOCK, queries % BLOCK != 0, keys % BLOCK != 0, **OPTIONS,
+        scale_of(width), raise_of(first_counts, width), width, BLOCK, queries % BLOCK != 0,
+        keys % BLOCK != 0, first_counts > 1, **OPTIONS,
     )
     if parts > 1:
         for sums, whole in ((dk_sums, dk), (dv_sums, dv)):
