@@ -25,6 +25,7 @@ DEFAULT_TRAINING: dict[str, Any] = {
     "learning_rate": 1e-4,
     "alpha": 4.0,
     "snr_gamma": 0.0,
+    "noise_offset": 0.0,
     "prior_preservation": 0.0,
     "steps": 500,
     "batch_size": 1,

@@ -6,7 +6,6 @@ where it is used, for only CUDA has it: elsewhere the same functions are plain P
 gradient.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional
+
+from kolors_dagster.kolors.attention import attend_plainly, split_heads
 
 
 def geglu(projected: Tensor) -> Tensor:
@@ -112,34 +113,24 @@ def add_bias(x: Tensor, y: Tensor, bias: Tensor) -> Tensor:
 
 
 def attend(packed: Sequence[Tensor], heads: int, first_counts: int = 1) -> Tensor:
-    """Return attention (n, tokens, c), without a mask, over queries, keys and values.
+    """Return what `attend_plainly` does of the same.
 
-    packed: these three in order, (n, tokens, c) each, any number of them side by side in one tensor. The
-    first key and value stand for `first_counts` equal ones. With gradients, or if the first counts more than
-    once, a GPU takes kernels of our own: PyTorch's either do not repeat to the bit or take twice as long. Not
-    in fp32, which tensor cores multiply with ten bits only.
+    With gradients, or of a folded text, a GPU takes kernels of our own: PyTorch's either do not repeat to the
+    bit or take twice as long. Not in fp32, which tensor cores multiply with ten bits only.
     """
-    ours = torch.is_grad_enabled() or first_counts > 1
-    if packed[0].is_cuda and ours and packed[0].dtype != torch.float32:
+    if not packed[0].is_cuda or packed[0].dtype == torch.float32:
+        return attend_plainly(packed, heads, first_counts)
+    if torch.is_grad_enabled():
         out: Tensor = _Attend.apply(heads, first_counts, *packed)
         return out
-    query, key, value = (part.transpose(1, 2) for part in _split_heads(packed, heads))
-    raised = None
-    if first_counts > 1:
-        raised = query.new_zeros((1, 1, 1, key.shape[2]))
-        raised[..., 0] = math.log(first_counts)
-    attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=raised)
-    return attended.transpose(1, 2).flatten(2)
+    if first_counts == 1:
+        return attend_plainly(packed, heads)
+    from kolors_dagster.kolors.kernels import attention, text_attention
 
-
-def _split_heads(packed: Sequence[Tensor], heads: int) -> list[Tensor]:
-    """Return views of queries, keys and values, (n, tokens, heads, c / heads)."""
-    width = sum(part.shape[-1] for part in packed) // 3
-    return [
-        piece.view(*piece.shape[:2], heads, -1)
-        for part in packed
-        for piece in torch.split(part, width, dim=-1)
-    ]
+    query, key, value = split_heads(packed, heads)
+    if text_attention.can_attend(key.shape[1]):
+        return text_attention.attend(query, key, value, first_counts).flatten(2)
+    return attention.attend(query, key, value, first_counts)[0].flatten(2)
 
 
 class _Geglu(Function):
@@ -226,7 +217,8 @@ class _Attend(Function):
     def forward(ctx: Any, heads: int, first_counts: int, *packed: Tensor) -> Tensor:
         from kolors_dagster.kolors.kernels import attention
 
-        out, lse = attention.attend(*_split_heads(packed, heads), first_counts)
+        query, key, value = split_heads(packed, heads)
+        out, lse = attention.attend(query, key, value, first_counts)
         ctx.save_for_backward(out, lse, *packed)
         ctx.heads, ctx.first_counts = heads, first_counts
         return out.flatten(2)
@@ -238,7 +230,7 @@ class _Attend(Function):
         out, lse, *packed = ctx.saved_tensors
         backs = [torch.empty_like(part) for part in packed]
         grad = grads[0].contiguous().view(out.shape)
-        query, key, value = _split_heads(packed, ctx.heads)
-        gradients = _split_heads(backs, ctx.heads)
-        attention_back.attend_back(query, key, value, out, lse, grad, *gradients, ctx.first_counts)
+        query, key, value = split_heads(packed, ctx.heads)
+        dq, dk, dv = split_heads(backs, ctx.heads)
+        attention_back.attend_back(query, key, value, out, lse, grad, dq, dk, dv, ctx.first_counts)
         return None, None, *backs

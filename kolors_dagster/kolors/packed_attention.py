@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kolors_dagster.kolors.attention import KolorsAttention
 from kolors_dagster.kolors.diffsynth import Attention
 from kolors_dagster.kolors.fused_functions import attend
 from kolors_dagster.kolors.lora_product import LoraProduct, multiply
 from kolors_dagster.kolors.text_padding import count_first
 
 
-class PackedAttention(Attention):
-    """DiffSynth's attention, with the same parameters, names and sums; its text may have been folded."""
+class PackedAttention(KolorsAttention):
+    """The same attention, with the same parameters, names and sums."""
 
     product: LoraProduct | None = None
     """What the LoRAs of the packed layers multiply with, while they are trained."""
@@ -24,11 +25,7 @@ class PackedAttention(Attention):
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
-        """Return what `hidden_states` (n, tokens, c) take from themselves, or from the text.
-
-        A text (n, t, c) of fewer than 256 tokens is one that `text_padding` folded: its first token counts
-        as often as there are tokens missing, and once more.
-        """
+        """Return what `hidden_states` (n, tokens, c) take from themselves, or from the text."""
         out: nn.Module = self.to_out[0]
         attended: Tensor = out(self.take(hidden_states, encoder_hidden_states))
         return attended

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kolors_dagster.kolors.diffsynth import BasicTransformerBlock, SDXLUNet2DConditionModel
-from kolors_dagster.kolors.packed_attention import PackedAttention
+from kolors_dagster.kolors.attention import KolorsAttention
+from kolors_dagster.kolors.diffsynth import Attention, SDXLUNet2DConditionModel
 
 # Keys of diffusers' UNet2DConditionModel config that mean the same in DiffSynth's class.
 _SHARED_KEYS = (
@@ -42,9 +42,9 @@ class KolorsUNet(SDXLUNet2DConditionModel):
         super().__init__(**{key: config[key] for key in _SHARED_KEYS if key in config})
         self.config = config
         self.encoder_hid_proj = nn.Linear(config["encoder_hid_dim"], config["cross_attention_dim"])
-        for block in self.modules():
-            if isinstance(block, BasicTransformerBlock):
-                block.attn2.__class__ = PackedAttention  # which knows of folded texts
+        for module in self.modules():
+            if isinstance(module, Attention):
+                module.__class__ = KolorsAttention
 
     def forward(
         self, latents: Tensor, timesteps: Tensor, hidden_states: Tensor, pooled: Tensor, time_ids: Tensor

@@ -50,11 +50,12 @@ class TrainingRecipe(Spec):
         description="How the learning rate goes on: stays, or falls to nothing by the last step; empty: the "
         "base model's own.",
     )
-    noise_offset: float = Field(
-        0.0,
+    noise_offset: float | None = Field(
+        None,
         ge=0,
         le=1,
-        description="Shift of the noise's channels, for darker darks (0.05 is usual).",
+        description="Shift of the noise's channels, for darker darks and lighter paper (0.05 is usual); "
+        "empty: the base model's own.",
     )
     prior_preservation: float | None = Field(
         None,
@@ -111,6 +112,7 @@ class FilledRecipe(TrainingRecipe):
     alpha: float = Field(gt=0)
     learning_rate: float = Field(gt=0, lt=1)
     snr_gamma: float = Field(ge=0)
+    noise_offset: float = Field(ge=0, le=1)
     prior_preservation: float = Field(ge=0, le=1)
     target_modules: list[str] = Field(min_length=1)
     steps: int = Field(ge=1)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import triton
+import triton.language as tl
 from torch import Tensor
 from torch.nn import functional
 
 from kolors_dagster.kolors import fused_functions as fused
 from kolors_dagster.kolors.fp8_layers import FP8, quantize_rows
-from kolors_dagster.kolors.kernels import gated_product, group_norm, layer_norm, quantize
+from kolors_dagster.kolors.kernels import gated_product, group_norm, layer_norm, quantize, text_attention
 from kolors_dagster.kolors.kernels.attention import attend
 from kolors_dagster.kolors.kernels.attention_back import attend_back
 
@@ -125,6 +127,8 @@ def check_attention(
     for mine, right in zip((out, *grads), sought, strict=True):
         torch.testing.assert_close(mine.double(), right.transpose(1, 2), rtol=1e-4, atol=2e-5 * gain)
     torch.testing.assert_close(lse.double(), scores.logsumexp(-1) / math.log(2), rtol=1e-5, atol=1e-5)
+    if text_attention.can_attend(keys):
+        torch.testing.assert_close(text_attention.attend(*inputs, first_counts), out, rtol=1e-4, atol=2e-5)
     print("attention")
 
 
@@ -154,6 +158,20 @@ def check_gated_product() -> None:
     print("gated product")
 
 
+@triton.jit
+def _gelu(x_ptr, out_ptr, count: tl.constexpr):
+    at = tl.arange(0, count)
+    tl.store(out_ptr + at, gated_product.gelu(tl.load(x_ptr + at)))
+
+
+def check_gelu() -> None:
+    x = torch.linspace(-30, 30, 2**14)
+    out = torch.empty_like(x)
+    _gelu[(1,)](x, out, len(x))
+    assert (out.double() - functional.gelu(x.double())).abs().max() < 5e-5
+    print("gelu")
+
+
 def check_shift_norm() -> None:
     x, shift, weight, bias = (draw(*shape) for shape in ((7, 160), (160,), (160,), (160,)))
     expected = functional.layer_norm(x + shift, (160,), weight, bias, EPS)
@@ -162,6 +180,7 @@ def check_shift_norm() -> None:
 
 
 check_pointwise()
+check_gelu()
 check_gated_product()
 check_shift_norm()
 check_layer_norm(None)
@@ -178,9 +197,10 @@ check_attention(2, 256, 256, 2, 64)  # whole blocks
 check_attention(2, 91, 91, 3, 16)  # fewer tokens than a block, odd
 check_attention(1, 301, 301, 1, 32)  # whole blocks and a rest
 check_attention(2, 330, 77, 2, 16)  # queries in parts, the last one shorter
-check_attention(2, 91, 64, 2, 32, first_counts=193)
-check_attention(1, 64, 77, 3, 16, first_counts=2)
 check_attention(1, 70, 1, 2, 16, gain=400.0)  # scores whose powers overflow, and keys past the end
+check_attention(2, 91, 64, 2, 32, first_counts=193)
+check_attention(1, 300, 128, 1, 16, first_counts=129)  # queries of two programs, the last block cut
+check_attention(1, 64, 77, 3, 16, first_counts=2)
 for gates in (False, True):
     check_quantize(torch.float32, gates)
     check_quantize(torch.bfloat16, gates)

@@ -50,6 +50,7 @@ def test_a_recipe_is_filled_where_it_is_empty_and_nowhere_else(folder: Path) -> 
         learning_rate=2e-5,
         alpha=1.5,
         snr_gamma=0,
+        noise_offset=0,
         prior_preservation=0,
         steps=3,
         batch_size=5,

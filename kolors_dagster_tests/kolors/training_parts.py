@@ -23,6 +23,7 @@ RECIPE = TrainingRecipe(
     learning_rate=1e-3,
     alpha=4.0,
     snr_gamma=0,
+    noise_offset=0,
     prior_preservation=0,
     batch_size=1,
     warmup_steps=0,

@@ -14,6 +14,7 @@ def test_training_defaults_are_the_notebooks_or_left_to_the_base_model():
         "alpha",
         "learning_rate",
         "snr_gamma",
+        "noise_offset",
         "prior_preservation",
         "target_modules",
         "resolution",

@@ -4,7 +4,7 @@ For Hopper, whose memory engine fetches tiles (TMA) into the 144 KiB that they t
 multiprocessor goes through the tiles of the result in a fixed order, so that results repeat to the bit.
 """
 
-# ruff: noqa: ANN001, ANN202 (Triton has types of its own)
+# ruff: noqa: ANN001, ANN201, ANN202 (Triton has types of its own)
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
 
 # Lists of arguments by the line, not one to a line:
@@ -22,16 +22,18 @@ _OPTIONS = {"num_warps": 8, "num_stages": 3}
 
 
 @triton.jit
-def _gelu(x):
-    """Return x times the normal distribution's share below it, by a shorter series than that of `tl.erf`.
+def gelu(x):
+    """Return x times the normal distribution's share below it, wrong by less than 5e-5.
 
-    Source: Abramowitz and Stegun 1964, 7.1.26, halved: the share is wrong by less than 1e-7. Where little of
-    it is left, that little is computed itself, not as what is missing from one.
+    A polynomial, for tensor cores wait for what comes between two tiles: exponential and division took five
+    hundredths of the whole product. Fitted to erf at Chebyshev's points up to 4.5, and constant from there.
     """
-    t = 1.0 / (1.0 + 0.23164190 * tl.abs(x))
-    series = ((0.5307027145 * t - 0.7265760135) * t + 0.7107068705) * t
-    rest = ((series - 0.142248368) * t + 0.127414796) * t * tl.exp(-0.5 * x * x)
-    return x * tl.where(x >= 0, 1.0 - rest, rest)
+    near = tl.minimum(tl.maximum(x, -4.5), 4.5)
+    s = near * near
+    series = ((1.63114786e-10 - 1.33451681e-12 * s) * s - 8.91021656e-09) * s + 2.89170032e-07
+    series = ((series * s - 6.26918245e-06) * s + 9.70236724e-05) * s - 0.00111814821
+    series = ((series * s + 0.00981942192) * s - 0.0663163662) * s + 0.398872882
+    return x * (0.5 + near * series)
 
 
 @triton.jit
@@ -54,7 +56,7 @@ def _multiply_gated(
         at = column + tl.arange(0, width)
         value += tl.load(bias_ptr + at).to(tl.float32)[None, :]
         gate += tl.load(bias_ptr + outputs + at).to(tl.float32)[None, :]
-        out.store([row, column], (value * _gelu(gate)).to(out.dtype))
+        out.store([row, column], (value * gelu(gate)).to(out.dtype))
 
 
 def can_multiply(x: Tensor, weight: Tensor) -> bool:

@@ -21,6 +21,7 @@ from torch import Tensor
 _CHANNELS = 128  # of a picture that one program works on
 _ROWS = 32  # pixels, likewise
 _MOST_PARTS = 64
+_AHEAD = tl.constexpr(3)  # steps of a sum whose values are fetched at a time: half the time of one by one
 
 
 @triton.jit
@@ -75,7 +76,7 @@ def _sum_pixels(
     line = picture * pixels + begin + tl.arange(0, 1)
     begun = across[None, :] & (begin < end)
     pivot = tl.sum(_load(x_ptr, beside_ptr, line, at, begun, channels, own, joins), 0)
-    for start in range(begin, end, rows):
+    for start in tl.range(begin, end, rows, num_stages=_AHEAD):
         pixel = start + tl.arange(0, rows)
         inside = (pixel < end)[:, None] & across[None, :]
         row = picture * pixels + pixel
