@@ -25,13 +25,16 @@ class KolorsAttention(Attention):
         A text (n, t, c) of fewer than 256 tokens is one that was folded: its first token counts as often as
         there are tokens missing, and once more.
         """
+        out: nn.Module = self.to_out[0]
+        attended: Tensor = out(self.take(hidden_states, encoder_hidden_states))
+        return attended
+
+    def take(self, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None) -> Tensor:
+        """Return that before the last layer, `to_out`."""
         text = encoder_hidden_states
-        first_counts = 1 if text is None else count_first(text.shape[1])
         source = hidden_states if text is None else text
         packed = [self.to_q(hidden_states), self.to_k(source), self.to_v(source)]
-        out: nn.Module = self.to_out[0]
-        attended: Tensor = out(attend_plainly(packed, self.heads, first_counts))
-        return attended
+        return attend_plainly(packed, self.heads, 1 if text is None else count_first(text.shape[1]))
 
 
 def attend_plainly(packed: Sequence[Tensor], heads: int, first_counts: int = 1) -> Tensor:

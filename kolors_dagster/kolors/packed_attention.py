@@ -19,17 +19,6 @@ class PackedAttention(KolorsAttention):
     product: LoraProduct | None = None
     """What the LoRAs of the packed layers multiply with, while they are trained."""
 
-    def forward(
-        self,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return what `hidden_states` (n, tokens, c) take from themselves, or from the text."""
-        out: nn.Module = self.to_out[0]
-        attended: Tensor = out(self.take(hidden_states, encoder_hidden_states))
-        return attended
-
     def take(self, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None) -> Tensor:
         """Return that before the last layer, `to_out`."""
         if encoder_hidden_states is None:
