@@ -21,7 +21,7 @@ from torch import Tensor
 _CHANNELS = 128  # of a picture that one program works on
 _ROWS = 32  # pixels, likewise
 _MOST_PARTS = 64
-_AHEAD = tl.constexpr(3)  # steps of a sum whose values are fetched at a time: half the time of one by one
+_AHEAD = 3  # steps of a sum whose values are fetched at a time: half the time of one by one
 
 
 @triton.jit
@@ -63,7 +63,7 @@ def _through_silu(grad, z):
 def _sum_pixels(
     x_ptr, beside_ptr, shift_ptr, grad_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, first_ptr, second_ptr,
     pixels, of_a_part, channels, own: tl.constexpr, groups, shifts: tl.constexpr, joins: tl.constexpr, silu:
-    tl.constexpr, back: tl.constexpr, rows: tl.constexpr, block: tl.constexpr,
+    tl.constexpr, back: tl.constexpr, rows: tl.constexpr, block: tl.constexpr, ahead: tl.constexpr,
 ):
     """Write a part's mean and sum of squared deviations, or with `back` sums for the gradient's two means."""
     picture, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -76,7 +76,7 @@ def _sum_pixels(
     line = picture * pixels + begin + tl.arange(0, 1)
     begun = across[None, :] & (begin < end)
     pivot = tl.sum(_load(x_ptr, beside_ptr, line, at, begun, channels, own, joins), 0)
-    for start in tl.range(begin, end, rows, num_stages=_AHEAD):
+    for start in tl.range(begin, end, rows, num_stages=ahead):
         pixel = start + tl.arange(0, rows)
         inside = (pixel < end)[:, None] & across[None, :]
         row = picture * pixels + pixel
@@ -223,6 +223,7 @@ def _sum_up(
         x, x if beside is None else beside, x if shift is None else shift, grad if back else x, weight, bias,
         mean if back else first, rstd if back else first, first, second, pixels, of_a_part, channels,
         _own(x, beside), groups, shift is not None, beside is not None, silu and back, back, _ROWS, _CHANNELS,
+        None if back else _AHEAD,
     )
     one, other = (x.new_empty((count, groups), dtype=kind) for _ in range(2))
     _sum_parts[(count, groups)](
