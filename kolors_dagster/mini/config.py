@@ -15,7 +15,7 @@ EARLY_GUIDANCE = 2.0  # more, with a LoRA, and night scenes glare
 # A small model takes larger steps than Kolors, and turns to a style with more of its layers: all of the
 # blocks' but the 3 × 3 convolutions, which cost a quarter of a step's time.
 TRAINING: dict[str, Any] = {
-    "learning_rate": 2.5e-3,
+    "learning_rate": 3e-3,
     "alpha": 16.0,
     "snr_gamma": 1.0,
     "noise_offset": 0.07,  # without it paper stays grey and night bluish, whatever the style
