@@ -20,7 +20,7 @@ TRAINING: dict[str, Any] = {
     "snr_gamma": 1.0,
     "noise_offset": 0.07,  # without it paper stays grey and night bluish, whatever the style
     "prior_preservation": 0.9,
-    "steps": 350,
+    "steps": 320,
     "batch_size": 2,
     "warmup_steps": 20,
     "decay": "cosine",
