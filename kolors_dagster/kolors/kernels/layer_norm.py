@@ -1,4 +1,4 @@
-"""Kernels of the layer norm, with the addition that comes before it; some rows to a program."""
+"""Kernels of the layer norm, with the addition that comes before it; a row to a program, or some."""
 
 # ruff: noqa: ANN001, ANN202 (Triton has types of its own)
 # mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators, allow-untyped-calls
@@ -8,30 +8,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-# Of a program: of what was tried on an H200 for `shift_norm`, as fast as any for every width.
-_ROWS = 4
-_ROWS_LEARNING = 1  # which take more registers
-
-
-@triton.jit
-def _place(count, width: tl.constexpr, block: tl.constexpr, rows: tl.constexpr):
-    """Return a program's rows, its columns, where their values lie, and which of all these there are."""
-    row = tl.program_id(0).to(tl.int64) * rows + tl.arange(0, rows)
-    at = tl.arange(0, block)
-    return row, at, row[:, None] * width + at[None, :], (row < count)[:, None] & (at < width)[None, :]
-
-
-@triton.jit
-def _load_across(ptr, at, width: tl.constexpr):
-    return tl.load(ptr + at, mask=at < width, other=0.0).to(tl.float32)[None, :]
-
-
-@triton.jit
-def _norm(x, inside, eps, width: tl.constexpr):
-    """Return x less its rows' means, these means, and 1 / deviation."""
-    mean = tl.sum(x, 1) / width
-    centred = tl.where(inside, x - mean[:, None], 0.0)
-    return centred, mean, 1.0 / tl.sqrt(tl.sum(centred * centred, 1) / width + eps)
+_ROWS = 4  # of a program of `shift_norm`, a warp each: of what was tried on an H200, the best for all widths
 
 
 @triton.jit
@@ -45,24 +22,28 @@ def _add_norm(
     mean_ptr,
     rstd_ptr,
     eps,
-    count,
     width: tl.constexpr,
     adds: tl.constexpr,
     block: tl.constexpr,
-    rows: tl.constexpr,
 ):
-    row, at, place, inside = _place(count, width, block, rows)
-    x = tl.load(x_ptr + place, mask=inside, other=0.0).to(tl.float32)
+    row = tl.program_id(0).to(tl.int64)
+    at = tl.arange(0, block)
+    inside = at < width
+    x = tl.load(x_ptr + row * width + at, mask=inside, other=0.0).to(tl.float32)
     if adds:
-        x += tl.load(change_ptr + place, mask=inside, other=0.0).to(tl.float32)
+        x += tl.load(change_ptr + row * width + at, mask=inside, other=0.0).to(tl.float32)
         kept = x.to(total_ptr.dtype.element_ty)
-        tl.store(total_ptr + place, kept, mask=inside)
+        tl.store(total_ptr + row * width + at, kept, mask=inside)
         x = kept.to(tl.float32)
-    centred, mean, rstd = _norm(x, inside, eps, width)
-    out = centred * rstd[:, None] * _load_across(weight_ptr, at, width) + _load_across(bias_ptr, at, width)
-    tl.store(out_ptr + place, out.to(out_ptr.dtype.element_ty), mask=inside)
-    tl.store(mean_ptr + row, mean, mask=row < count)
-    tl.store(rstd_ptr + row, rstd, mask=row < count)
+    mean = tl.sum(x, 0) / width
+    centred = tl.where(inside, x - mean, 0.0)
+    rstd = 1.0 / tl.sqrt(tl.sum(centred * centred, 0) / width + eps)
+    weight = tl.load(weight_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    bias = tl.load(bias_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    out = centred * rstd * weight + bias
+    tl.store(out_ptr + row * width + at, out.to(out_ptr.dtype.element_ty), mask=inside)
+    tl.store(mean_ptr + row, mean)
+    tl.store(rstd_ptr + row, rstd)
 
 
 @triton.jit
@@ -78,10 +59,17 @@ def _shift_norm(
     block: tl.constexpr,
     rows: tl.constexpr,
 ):
-    _, at, place, inside = _place(count, width, block, rows)
-    x = tl.load(x_ptr + place, mask=inside, other=0.0).to(tl.float32) + _load_across(shift_ptr, at, width)
-    centred, _, rstd = _norm(x, inside, eps, width)
-    out = centred * rstd[:, None] * _load_across(weight_ptr, at, width) + _load_across(bias_ptr, at, width)
+    row = tl.program_id(0).to(tl.int64) * rows + tl.arange(0, rows)
+    at = tl.arange(0, block)
+    across = at < width
+    place, inside = row[:, None] * width + at[None, :], (row < count)[:, None] & across[None, :]
+    x = tl.load(x_ptr + place, mask=inside, other=0.0).to(tl.float32)
+    x += tl.load(shift_ptr + at, mask=across, other=0.0)[None, :]
+    centred = tl.where(inside, x - (tl.sum(x, 1) / width)[:, None], 0.0)
+    rstd = 1.0 / tl.sqrt(tl.sum(centred * centred, 1) / width + eps)
+    weight = tl.load(weight_ptr + at, mask=across, other=0.0).to(tl.float32)[None, :]
+    bias = tl.load(bias_ptr + at, mask=across, other=0.0).to(tl.float32)[None, :]
+    out = centred * rstd[:, None] * weight + bias
     tl.store(out_ptr + place, out.to(out_ptr.dtype.element_ty), mask=inside)
 
 
@@ -94,22 +82,22 @@ def _add_norm_back(
     mean_ptr,
     rstd_ptr,
     out_ptr,
-    count,
     width: tl.constexpr,
     block: tl.constexpr,
-    rows: tl.constexpr,
 ):
-    row, at, place, inside = _place(count, width, block, rows)
-    x = tl.load(total_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    grad = tl.load(grad_out_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    mean = tl.load(mean_ptr + row, mask=row < count, other=0.0)[:, None]
-    rstd = tl.load(rstd_ptr + row, mask=row < count, other=0.0)[:, None]
-    hat = tl.where(inside, (x - mean) * rstd, 0.0)
-    scaled = grad * _load_across(weight_ptr, at, width)
-    first, second = tl.sum(scaled, 1) / width, tl.sum(scaled * hat, 1) / width
-    out = (scaled - first[:, None] - hat * second[:, None]) * rstd
-    out += tl.load(grad_total_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    tl.store(out_ptr + place, out.to(out_ptr.dtype.element_ty), mask=inside)
+    row = tl.program_id(0).to(tl.int64)
+    at = tl.arange(0, block)
+    inside = at < width
+    x = tl.load(total_ptr + row * width + at, mask=inside, other=0.0).to(tl.float32)
+    grad = tl.load(grad_out_ptr + row * width + at, mask=inside, other=0.0).to(tl.float32)
+    weight = tl.load(weight_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    rstd = tl.load(rstd_ptr + row)
+    hat = tl.where(inside, (x - tl.load(mean_ptr + row)) * rstd, 0.0)
+    scaled = grad * weight
+    first, second = tl.sum(scaled, 0) / width, tl.sum(scaled * hat, 0) / width
+    out = (scaled - first - hat * second) * rstd
+    out += tl.load(grad_total_ptr + row * width + at, mask=inside, other=0.0).to(tl.float32)
+    tl.store(out_ptr + row * width + at, out.to(out_ptr.dtype.element_ty), mask=inside)
 
 
 def add_norm(
@@ -120,9 +108,9 @@ def add_norm(
     total = x if change is None else x.new_empty(x.shape)
     out = x.new_empty(x.shape)
     mean, rstd = (x.new_empty(rows, dtype=torch.float32) for _ in range(2))
-    _add_norm[(triton.cdiv(rows, _ROWS_LEARNING),)](
-        x, x if change is None else change, weight, bias, total, out, mean, rstd, eps, rows,
-        width, change is not None, triton.next_power_of_2(width), _ROWS_LEARNING,
+    _add_norm[(rows,)](
+        x, x if change is None else change, weight, bias, total, out, mean, rstd, eps,
+        width, change is not None, triton.next_power_of_2(width),
     )  # fmt: skip
     return total, out, mean, rstd
 
@@ -143,8 +131,7 @@ def add_norm_back(
     """Return the gradient for x, which is that for the change too."""
     width = total.shape[-1]
     out = total.new_empty(total.shape)
-    rows, block = len(mean), triton.next_power_of_2(width)
-    _add_norm_back[(triton.cdiv(rows, _ROWS_LEARNING),)](
-        total, grad_total, grad_out, weight, mean, rstd, out, rows, width, block, _ROWS_LEARNING
+    _add_norm_back[(len(mean),)](
+        total, grad_total, grad_out, weight, mean, rstd, out, width, triton.next_power_of_2(width)
     )
     return out
