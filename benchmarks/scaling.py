@@ -21,7 +21,8 @@ from benchmarks.mini_model import make_model, report
 from kolors_dagster.files import write_json
 from kolors_dagster.hashing import hash_json
 from kolors_dagster.kolors.base_model import BaseModel
-from kolors_dagster.kolors.cached_samples import CACHE_FORMAT, latents_file, text_file
+from kolors_dagster.kolors.cache_format import CACHE_FORMAT
+from kolors_dagster.kolors.cached_samples import latents_file, text_file
 from kolors_dagster.kolors.device import choose_device, count_devices
 from kolors_dagster.kolors.prior_preservation import UNPROMPTED
 from kolors_dagster.kolors.request import MAX_TOKENS

@@ -11,9 +11,9 @@ from kolors_dagster.errors import UserError
 from kolors_dagster.files import read_json
 from kolors_dagster.hashing import hash_file
 from kolors_dagster.kolors.buckets import Size
+from kolors_dagster.kolors.cache_format import CACHE_FORMAT
 from kolors_dagster.kolors.request import MAX_TOKENS
 
-CACHE_FORMAT = 6
 SHARD_ROWS = 32
 
 

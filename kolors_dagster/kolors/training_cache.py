@@ -14,9 +14,9 @@ from kolors_dagster.files import read_json, write_json, write_whole_folder
 from kolors_dagster.hashing import hash_file, hash_json, hash_training_set
 from kolors_dagster.kolors.base_model import BaseModel
 from kolors_dagster.kolors.buckets import Size, choose_sizes
+from kolors_dagster.kolors.cache_format import CACHE_FORMAT
 from kolors_dagster.kolors.cache_shards import Encode, Rows, encode_shards
 from kolors_dagster.kolors.cached_samples import (
-    CACHE_FORMAT,
     SHARD_ROWS,
     is_whole_cache,
     latents_file,

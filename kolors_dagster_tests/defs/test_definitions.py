@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import dagster as dg
+
 from kolors_dagster.definitions import defs
+from kolors_dagster.kolors.cache_format import CACHE_FORMAT
 
 STYLE, STORY, BOTH = "style", "story", "story|style"
 GRAPH = {
@@ -47,6 +50,11 @@ def test_what_uses_the_gpu_waits_in_one_pool() -> None:
 def test_every_asset_says_what_it_is_and_which_code_made_it() -> None:
     for node in defs.resolve_asset_graph().asset_nodes:
         assert node.description and node.code_version, node.key
+
+
+def test_training_caches_of_another_format_count_as_made_by_other_code() -> None:
+    node = defs.resolve_asset_graph().get(dg.AssetKey("training_cache"))
+    assert node.code_version == str(CACHE_FORMAT)
 
 
 CHECKS = {  # (asset, check): blocking

@@ -30,6 +30,7 @@ from kolors_dagster.defs.run_tags import tag_run
 from kolors_dagster.defs.sources import SOURCE_VERSION, read_style, training_recipe_version
 from kolors_dagster.files import read_json, write_json
 from kolors_dagster.hashing import hash_json
+from kolors_dagster.kolors.cache_format import CACHE_FORMAT
 from kolors_dagster.lineage.lora_store import LoraStore
 from kolors_dagster.specs import TrainingRecipe
 
@@ -67,7 +68,7 @@ def training_recipe(
     deps=["processed_dataset", "base_model", training_recipe],
     partitions_def=STYLES,
     group_name="training",
-    code_version="1",
+    code_version=str(CACHE_FORMAT),
     pool=GPU_POOL,
     kinds={"pytorch"},
 )
