@@ -22,7 +22,11 @@ from kolors_dagster_tests.kolors.training_parts import CPU, RECIPE, train
 def test_agrees_with_peft_on_diffusers_unet(
     tmp_path: Path, trained: Path, cache: Path, bucket_cache: Path, base_model: BaseModel, crop: str
 ) -> None:
-    """The whole training again, by diffusers' UNet, peft and a loop written here."""
+    """The whole training again, by diffusers' UNet, peft and a loop written here.
+
+    In fp64: of 256 keys, nearly all of them equal, fp32 would leave diffusers' own gradients less exact than
+    ours, which are of folded texts.
+    """
     recipe = base_model.fill_recipe(RECIPE.model_copy(update={"crop": crop}))
     if crop == "buckets":
         cache = bucket_cache
@@ -34,7 +38,7 @@ def test_agrees_with_peft_on_diffusers_unet(
     start = load_file(tmp_path / "start.safetensors")
 
     unet = UNet2DConditionModel.from_pretrained(base_model.folder / "unet", torch_dtype=torch.float32)
-    unet.requires_grad_(False)
+    unet.double().requires_grad_(False)
     unet.add_adapter(LoraConfig(r=2, lora_alpha=4.0, target_modules=RECIPE.target_modules))
     trainable = {
         f"unet.{name.replace('.default', '')}": weight
@@ -52,11 +56,11 @@ def test_agrees_with_peft_on_diffusers_unet(
         height, width = (8.0 * side for side in batch.noise.shape[2:])
         shapes.add((width, height))
         time_ids = torch.tensor([[height, width, 0, 0, height, width]])
-        conditions = {"text_embeds": batch.pooled, "time_ids": time_ids}
+        conditions = {"text_embeds": batch.pooled.double(), "time_ids": time_ids.double()}
         predicted = unet(
-            batch.noisy_latents,
+            batch.noisy_latents.double(),
             batch.timesteps,
-            unfold_padding(batch.hidden_states),
+            unfold_padding(batch.hidden_states).double(),
             added_cond_kwargs=conditions,
         ).sample
         loss = (predicted - batch.noise).square().mean()
@@ -69,15 +73,13 @@ def test_agrees_with_peft_on_diffusers_unet(
     assert [float(row["loss"]) for row in table] == pytest.approx(losses, rel=1e-5)
     result = load_file(trained / "lora.safetensors")
     moved = 0.0
-    shares = []
     for name, weight in trainable.items():
-        # Adam divides by the gradient's size, so where that is rounding noise the update is noise too: most
-        # so in what asks the text, of which diffusers adds up 256 keys, nearly all of them equal.
-        close = torch.isclose(result[name], weight.detach(), rtol=1e-3, atol=1e-5)
-        shares.append(close.float().mean().item())
-        assert shares[-1] > (0.9 if "attn2" in name else 0.99), name
+        # Adam divides by the gradient's size, so where that is rounding noise the update is noise too:
+        # a value counts as much as its gradient was large.
+        close = torch.isclose(result[name].double(), weight.detach().double(), rtol=1e-3, atol=1e-5)
+        size = optimizer.state[weight]["exp_avg_sq"].double().sqrt()
+        assert (close * size).sum() > 0.99 * size.sum(), name
         moved = max(moved, (result[name] - start[name]).abs().max().item())
-    assert sum(shares) / len(shares) > 0.998
     assert moved > RECIPE.learning_rate
 
 

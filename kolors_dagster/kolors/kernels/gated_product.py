@@ -25,7 +25,7 @@ _OPTIONS = {"num_warps": 8, "num_stages": 3}
 def gelu(x):
     """Return x times the normal distribution's share below it, wrong by less than 5e-5.
 
-    A polynomial, for tensor cores wait for what comes between two tiles: exponential and division took five
+    A polynomial, for tensor cores wait for what comes between two tiles: exponential and division took six
     hundredths of the whole product. Fitted to erf at Chebyshev's points up to 4.5, and constant from there.
     """
     near = tl.minimum(tl.maximum(x, -4.5), 4.5)
